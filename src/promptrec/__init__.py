@@ -1,0 +1,1 @@
+"""promptrec: a recommender that is trained once, frozen, and then steered by prompts."""

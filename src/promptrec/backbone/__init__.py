@@ -1,0 +1,1 @@
+"""General models and the request encoder."""

@@ -1,0 +1,77 @@
+"""What every general model is to the rest of promptrec."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from promptrec.data.catalogue import Catalogue, Rows
+from promptrec.data.history import History
+from promptrec.errors import PromptrecError
+from promptrec.prompt.prompt import Prompt, PromptShape
+from promptrec.prompt.query import Query
+
+Scores = npt.NDArray[np.float32]
+
+
+class Scorer(Protocol):
+    """Anything that can rank: evaluation treats all models alike."""
+
+    name: str
+
+    def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
+        """(b, n) scores of the items at `rows` (all items where None); higher is better."""
+        ...
+
+
+class Backbone(ABC):
+    """A frozen general model: score(u, i | p) = Q(history_u, p) . K(item_i), both of length one."""
+
+    name: str
+    fingerprint: str
+    prompt_shape: PromptShape
+    catalogue: Catalogue
+
+    @abstractmethod
+    def encode_items(self, rows: Rows | None = None) -> torch.Tensor:
+        """K (n, d): one vector of length one for each item at `rows` (all items where None)."""
+
+    @abstractmethod
+    def encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
+        """(b, d) vectors of length one; row i is steered by tensors[i], which may be empty. Differentiable in them."""
+
+    def encode_queries(self, queries: Sequence[Query]) -> torch.Tensor:
+        """Q (b, d): each row follows its own prompt; a mix is the normalised weighted sum of its parts' vectors."""
+        leaves = [query.prompt.flat() if query.prompt else [(None, 1.0)] for query in queries]
+        for prompt, _ in (leaf for query in leaves for leaf in query):
+            if prompt is not None:
+                self.check(prompt)
+        counts = torch.tensor([len(query) for query in leaves])
+        encoded = self.encode(
+            [query.history for query, own in zip(queries, leaves, strict=True) for _ in own],
+            [prompt.tensors if prompt else {} for own in leaves for prompt, _ in own],
+        )
+        if int(counts.max()) == 1:
+            return encoded
+        weights = torch.tensor([weight for own in leaves for _, weight in own], device=encoded.device)
+        owner = torch.repeat_interleave(torch.arange(len(queries)), counts).to(encoded.device)
+        mixed = torch.zeros(len(queries), encoded.shape[1], device=encoded.device)
+        return F.normalize(mixed.index_add(0, owner, encoded * weights[:, None]), dim=-1)
+
+    def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
+        with torch.inference_mode():
+            return (self.encode_queries(queries) @ self.encode_items(rows).T).float().cpu().numpy()
+
+    def check(self, prompt: Prompt) -> None:
+        """Raise PromptrecError unless `prompt` was made for this backbone."""
+        if prompt.backbone != self.fingerprint:
+            raise PromptrecError(
+                f"prompt {prompt.name!r} was made for backbone {prompt.backbone[:12]}, this one is "
+                f"{self.fingerprint[:12]}; tune it again on this backbone"
+            )

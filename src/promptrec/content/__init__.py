@@ -1,0 +1,1 @@
+"""Frozen content encoders and their vectors on disk."""

@@ -1,0 +1,111 @@
+"""The items in a fixed order: the only place where ids become row numbers and row numbers become ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from promptrec.data.history import Event, History
+from promptrec.errors import NotFoundError, PromptrecError
+
+Rows = npt.NDArray[np.int64]
+TEXT_COLUMNS = ("title", "description")
+NOT_ATTRIBUTES = ("id", "title", "description", "image")
+
+
+class Catalogue:
+    """Items by row, immutable. Row order is the order of the items file and carries no meaning to any model."""
+
+    def __init__(self, items: pl.DataFrame) -> None:
+        if items.is_empty():
+            raise PromptrecError("the catalogue is empty: at least one item is needed")
+        self.items = items
+        self.ids: tuple[str, ...] = tuple(items["id"].to_list())
+        self._rows = {id_: row for row, id_ in enumerate(self.ids)}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def row(self, id_: str) -> int:
+        """The row of an id. Raises NotFoundError."""
+        try:
+            return self._rows[id_]
+        except KeyError:
+            raise NotFoundError(f"item {id_!r} is not in the catalogue of {len(self):,} items") from None
+
+    def rows(self, ids: Iterable[str]) -> Rows:
+        """Rows of ids, -1 where an id is unknown."""
+        return np.fromiter((self._rows.get(id_, -1) for id_ in ids), dtype=np.int64)
+
+    def history(self, events: Sequence[Event | str]) -> tuple[History, list[str]]:
+        """The history of `events`, given as ids or (id, time, kind) in order, and the ids that are unknown."""
+        known: list[tuple[int, float, str]] = []
+        unknown: list[str] = []
+        for event in events:
+            id_, time, kind = (event, None, "view") if isinstance(event, str) else event
+            row = self._rows.get(id_, -1)
+            if row < 0:
+                unknown.append(id_)
+            else:
+                known.append((row, float("nan") if time is None else float(time), kind))
+        return History.of(known), unknown
+
+    def title(self, row: int) -> str:
+        return self.titles[row]
+
+    @cached_property
+    def titles(self) -> tuple[str, ...]:
+        """What to call each item: its title, else the beginning of its description, else its id."""
+        names = self.items.select(pl.coalesce(self._text("title"), self._text("description").str.slice(0, 80), "id"))
+        return tuple(names.to_series().to_list())
+
+    def _text(self, column: str) -> pl.Expr:
+        if column not in self.items.columns:
+            return pl.lit(None, dtype=pl.String)
+        text = pl.col(column).str.strip_chars()
+        return pl.when(text != "").then(text)
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the attribute columns."""
+        return tuple(name for name in self.items.columns if name not in NOT_ATTRIBUTES)
+
+    @cached_property
+    def word_attributes(self) -> tuple[str, ...]:
+        """Attributes whose values are words (a string or a list of strings), as opposed to numbers."""
+        kinds = dict(zip(self.items.columns, self.items.dtypes, strict=True))
+        return tuple(name for name in self.attributes if kinds[name] == pl.String or kinds[name] == pl.List(pl.String))
+
+    def words_of(self, attribute: str) -> list[list[str]]:
+        """For each item the words of `attribute`, an empty list where it has none."""
+        column = self.items[attribute]
+        if column.dtype == pl.List(pl.String):
+            return [list(words) if words is not None else [] for words in column.to_list()]
+        return [[word] if word else [] for word in column.to_list()]
+
+    def describe(self, row: int) -> dict[str, Any]:
+        """Everything known about one item, as plain values."""
+        return self.items.row(row, named=True)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """One text an item: title (year). words of its attributes. description."""
+        parts = [[title] for title in self.titles]
+        if "year" in self.attributes:
+            for part, year in zip(parts, self.items["year"].to_list(), strict=True):
+                if year is not None:
+                    part[0] += f" ({int(year)})"
+        for name in self.word_attributes:
+            for part, words in zip(parts, self.words_of(name), strict=True):
+                if words:
+                    part.append(" ".join(words))
+        if "description" in self.items.columns:
+            for part, text in zip(parts, self.items["description"].fill_null("").to_list(), strict=True):
+                if text and text[:80] != part[0]:
+                    part.append(text)
+        return tuple(". ".join(part) for part in parts)

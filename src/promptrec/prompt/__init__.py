@@ -1,0 +1,1 @@
+"""The prompt, its kinds, the library of saved prompts."""

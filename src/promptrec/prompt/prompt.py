@@ -1,0 +1,74 @@
+"""The prompt: an immutable value that changes what a frozen backbone recommends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+
+from promptrec.errors import PromptrecError
+
+Kind = Literal["text", "soft", "profile", "mix"]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class PromptShape:
+    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width) and a shift (width,)."""
+
+    layers: int
+    tokens: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Words and the vectors made of them, for one backbone.
+
+    tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at every layer;
+        `shift` (width,): added to the query. Either may be missing.
+    backbone, request_encoder: the fingerprints that the tensors depend on.
+    recipe: what is needed to make the prompt again; card: what it was tuned on and what it scored.
+    parts: of a mix, the prompts and their weights. A mix has no tensors of its own:
+        Q = normalise(sum of weight * Q(history, part)).
+    """
+
+    name: str
+    kind: Kind
+    words: str
+    backbone: str
+    tensors: Mapping[str, torch.Tensor] = NOTHING
+    version: int = 0
+    request_encoder: str | None = None
+    recipe: Mapping[str, Any] = NOTHING
+    card: Mapping[str, Any] = NOTHING
+    parts: tuple[tuple[Prompt, float], ...] = field(default=())
+
+    def flat(self) -> list[tuple[Prompt, float]]:
+        """The prompts with tensors of which this one consists, with weights that add up to one."""
+        if self.kind != "mix":
+            return [(self, 1.0)]
+        return [(leaf, weight * share) for part, weight in self.parts for leaf, share in part.flat()]
+
+
+def mix(parts: list[tuple[Prompt, float]], name: str = "mix") -> Prompt:
+    """A weighted mix of prompts, itself a prompt. Weights are scaled to add up to one.
+
+    Raises PromptrecError for no parts, a negative weight, weights that are all zero, or parts of several backbones.
+    """
+    total = sum(weight for _, weight in parts)
+    if not parts or total <= 0 or any(weight < 0 for _, weight in parts):
+        raise PromptrecError(f"prompt {name!r}: a mix needs weights of at least 0 and one above, found {parts!r}")
+    backbones = {part.backbone for part, _ in parts}
+    if len(backbones) > 1:
+        raise PromptrecError(f"prompt {name!r}: the parts of a mix belong to {len(backbones)} backbones, expected one")
+    return Prompt(
+        name=name,
+        kind="mix",
+        words=" + ".join(part.words for part, _ in parts),
+        backbone=backbones.pop(),
+        parts=tuple((part, weight / total) for part, weight in parts),
+    )
