@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -12,7 +11,6 @@ import torch
 from promptrec.errors import PromptrecError
 
 Kind = Literal["text", "soft", "profile", "mix"]
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,11 @@ class Prompt:
     kind: Kind
     words: str
     backbone: str
-    tensors: Mapping[str, torch.Tensor] = NOTHING
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
     version: int = 0
     request_encoder: str | None = None
-    recipe: Mapping[str, Any] = NOTHING
-    card: Mapping[str, Any] = NOTHING
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[tuple[Prompt, float], ...] = field(default=())
 
     def flat(self) -> list[tuple[Prompt, float]]:

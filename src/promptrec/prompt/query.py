@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from promptrec.data.history import EMPTY, History
-from promptrec.prompt.prompt import NOTHING, Prompt
+from promptrec.prompt.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Query:
     """
 
     history: History = EMPTY
-    profile: Mapping[str, Any] = NOTHING
+    profile: Mapping[str, Any] = field(default_factory=dict)
     now: float | None = None
     request: str | None = None
     prompt: Prompt | None = None

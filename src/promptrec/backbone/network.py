@@ -1,0 +1,140 @@
+"""The network of the `sequence` backbone: a causal transformer that a prompt can enter at every layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GAPS = 12
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes and regularisation; the defaults are those that won on validation."""
+
+    items: int
+    content_width: int
+    width: int = 64
+    layers: int = 2
+    heads: int = 2
+    length: int = 100
+    dropout: float = 0.2
+    id_dropout: float = 0.1
+    content_dropout: float = 0.3
+    temperature: float = 0.07
+
+
+@dataclass(frozen=True)
+class Steering:
+    """Prompts of a batch: prefix (b, layers, 2, tokens, width) or None, shift (b, width) or None."""
+
+    prefix: Tensor | None = None
+    shift: Tensor | None = None
+
+
+class Layer(nn.Module):
+    """Pre-norm attention and feed-forward; keys and values may be preceded by a prompt's."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.attention_norm = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(4 * width, width)
+        )
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor, prefix: Tensor | None, last_only: bool) -> Tensor:
+        """x (b, l, width); mask (b, 1, l, l) true where attended; prefix (b, 2, tokens, width). With `last_only`,
+        only the last position is computed: (b, 1, width)."""
+        batch, _, width = x.shape
+        q, k, v = self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
+        if last_only:
+            x, q, mask = x[:, -1:], q[:, -1:], mask[:, :, -1:]
+        if prefix is not None:
+            k = torch.cat([prefix[:, 0], k], dim=1)
+            v = torch.cat([prefix[:, 1], v], dim=1)
+            mask = F.pad(mask, (prefix.shape[2], 0), value=True)
+        q, k, v = (part.view(batch, -1, self.heads, width // self.heads).transpose(1, 2) for part in (q, k, v))
+        dropout = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        x = x + self.drop(self.attention_out(attended.transpose(1, 2).reshape(batch, -1, width)))
+        fed: Tensor = x + self.drop(self.feed(self.feed_norm(x)))
+        return fed
+
+
+class SequenceNetwork(nn.Module):
+    """Q and K before they are brought to length one.
+
+    An item's vector is a learnt id part plus a projection of its frozen content vector. Dropping the id part of random
+    items in training makes an item with no events rank by its content.
+    """
+
+    content: Tensor
+
+    def __init__(self, config: NetworkConfig, content: Tensor) -> None:
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.register_buffer("content", content, persistent=False)
+        self.item_id = nn.Embedding(config.items, width)
+        self.project_content = nn.Linear(config.content_width, width, bias=False)
+        self.position = nn.Embedding(config.length, width)
+        self.gap = nn.Embedding(GAPS, width)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(width)
+        self.drop = nn.Dropout(config.dropout)
+        self.content_drop = nn.Dropout(config.content_dropout)
+        self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log())
+        for weight in (self.item_id.weight, self.project_content.weight):
+            nn.init.normal_(weight, std=width**-0.5)
+        for weight in (self.position.weight, self.gap.weight):
+            nn.init.normal_(weight, std=0.02)
+
+    def item_vectors(self) -> Tensor:
+        """(items, width) of the whole catalogue."""
+        ids: Tensor = self.item_id.weight
+        if self.training:
+            ids = ids * (torch.rand(len(ids), 1, device=ids.device) > self.config.id_dropout)
+        projected: Tensor = self.project_content(self.content_drop(self.content))
+        return ids + projected
+
+    def forward(
+        self, items: Tensor, rows: Tensor, times: Tensor, steering: Steering | None = None, last_only: bool = False
+    ) -> Tensor:
+        """items (n, width) from `item_vectors`; rows (b, l) aligned right, n where there is nothing; times (b, l) in
+        seconds, NaN where unknown. Returns (b, l, width), or (b, 1, width) with `last_only`."""
+        steering = steering or Steering()
+        length = rows.shape[1]
+        padded = F.pad(items, (0, 0, 0, 1))
+        x = self.drop(padded[rows] + self.position.weight[-length:] + self.gap(gap_buckets(times)))
+        present = rows < len(items)
+        causal = torch.ones(length, length, dtype=torch.bool, device=rows.device).tril()
+        itself = torch.eye(length, dtype=torch.bool, device=rows.device)
+        mask = (causal & present[:, None, None, :]) | itself
+        for depth, layer in enumerate(self.layers):
+            prefix = None if steering.prefix is None else steering.prefix[:, depth]
+            x = layer(x, mask, prefix, last_only and depth == len(self.layers) - 1)
+        x = self.norm(x)
+        shifted: Tensor = x if steering.shift is None else x + steering.shift[:, None]
+        return shifted
+
+    def logits(self, queries: Tensor, items: Tensor) -> Tensor:
+        """Cosine of queries (..., width) and items (n, width), divided by the learnt temperature."""
+        cosines = F.normalize(queries, dim=-1) @ F.normalize(items, dim=-1).T
+        scaled: Tensor = self.log_scale.exp() * cosines
+        return scaled
+
+
+def gap_buckets(times: Tensor) -> Tensor:
+    """The time since the event before in logarithmic buckets: 0 for none or unknown, then a factor of four each."""
+    gaps = F.pad(times[:, 1:] - times[:, :-1], (1, 0)).nan_to_num(0.0).clamp(min=0)
+    return ((gaps + 1).log2() / 2).clamp(max=GAPS - 1).long()

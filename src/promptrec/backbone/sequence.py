@@ -1,0 +1,128 @@
+"""The `sequence` backbone: histories in order, items by id and content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.network import NetworkConfig, SequenceNetwork, Steering
+from promptrec.content.encoder import Vectors
+from promptrec.data.catalogue import Catalogue, Rows
+from promptrec.data.history import History
+from promptrec.errors import PromptrecError
+from promptrec.prompt.prompt import PromptShape
+from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
+
+PREFIX_TOKENS = 8
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def centred(vectors: Vectors) -> torch.Tensor:
+    """Content vectors without what all items have in common, at length one."""
+    tensor = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    return F.normalize(tensor - tensor.mean(dim=0), dim=-1)
+
+
+class SequenceBackbone(Backbone):
+    """A frozen `SequenceNetwork` over one catalogue."""
+
+    name = "sequence"
+
+    def __init__(self, network: SequenceNetwork, catalogue: Catalogue) -> None:
+        self.network = network.to(device()).eval().requires_grad_(False)
+        self.catalogue = catalogue
+        config = network.config
+        self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width)
+        self.fingerprint = fingerprint(network)
+        with torch.no_grad():
+            self.item_parts = network.item_vectors()
+            self._keys = F.normalize(self.item_parts, dim=-1)
+
+    @property
+    def scale(self) -> float:
+        """What cosines are multiplied with to become the logits of the training loss."""
+        return float(self.network.log_scale.exp())
+
+    def encode_items(self, rows: Rows | None = None) -> torch.Tensor:
+        return self._keys if rows is None else self._keys[torch.from_numpy(rows).to(self._keys.device)]
+
+    def encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
+        # Rows with prefixes of one size go together. A row without a prompt shares no computation with the others, so
+        # that it is, to the bit, what it would be alone.
+        groups: dict[tuple[int, bool], list[int]] = {}
+        for i, own in enumerate(tensors):
+            groups.setdefault((own["prefix"].shape[2] if "prefix" in own else 0, "shift" in own), []).append(i)
+        parts = [self._encode([histories[i] for i in g], [tensors[i] for i in g]) for g in groups.values()]
+        back = torch.tensor([i for group in groups.values() for i in group]).argsort().to(self.item_parts.device)
+        return torch.cat(parts)[back]
+
+    def _encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
+        rows, times = pad(histories, self.network.config.length, len(self.catalogue))
+        where = self.item_parts.device
+        steering = self._stack(tensors)
+        encoded = self.network(self.item_parts, rows.to(where), times.to(where), steering, last_only=True)
+        return F.normalize(encoded[:, 0], dim=-1)
+
+    def _stack(self, tensors: Sequence[Mapping[str, torch.Tensor]]) -> Steering:
+        """Tensors of rows that all have the same parts."""
+        where = self.item_parts.device
+        return Steering(**{name: torch.stack([own[name] for own in tensors]).to(where) for name in tensors[0]})
+
+    def save(self, folder: Path, card: Mapping[str, Any]) -> None:
+        """Write weights and config.json into an existing folder."""
+        save_file(self.network.state_dict(), folder / "weights.safetensors")
+        config = {"backbone": self.name, "network": asdict(self.network.config), "fingerprint": self.fingerprint}
+        write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Catalogue, vectors: Vectors) -> SequenceBackbone:
+        """Read a saved backbone. Raises PromptrecError for a broken file or another catalogue."""
+        config = read_json(folder / "config.json", "backbone config")
+        network = SequenceNetwork(NetworkConfig(**config["network"]), centred(vectors))
+        if network.config.items != len(catalogue):
+            raise PromptrecError(
+                f"{folder}: trained on {network.config.items:,} items, the dataset has {len(catalogue):,}; train again"
+            )
+        weights = folder / "weights.safetensors"
+        try:
+            network.load_state_dict(load_file(weights))
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise PromptrecError(f"{weights}: the weights cannot be read ({error}); train again") from None
+        backbone = cls(network, catalogue)
+        if backbone.fingerprint != config["fingerprint"]:
+            raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
+        return backbone
+
+
+def pad(histories: Sequence[History], length: int, nothing: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The latest `length` events of each history, aligned right: rows (b, l) or `nothing`; times (b, l) or NaN."""
+    longest = min(length, max([1, *(len(history) for history in histories)]))
+    rows = np.full((len(histories), longest), nothing, dtype=np.int64)
+    times = np.full((len(histories), longest), np.nan, dtype=np.float64)
+    for i, history in enumerate(histories):
+        latest = history.last(longest)
+        if len(latest):
+            rows[i, -len(latest) :] = latest.rows
+            times[i, -len(latest) :] = latest.times
+    return torch.from_numpy(rows), torch.from_numpy(times)
+
+
+def fingerprint(network: torch.nn.Module) -> str:
+    """SHA-256 over the bytes of all parameters and buffers, by name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted([*network.named_parameters(), *network.named_buffers()]):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

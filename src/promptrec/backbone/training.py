@@ -1,0 +1,122 @@
+"""Stage 1: fit the backbone on histories alone, choose the epoch on validation, freeze."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from promptrec.backbone.network import NetworkConfig, SequenceNetwork
+from promptrec.backbone.sequence import SequenceBackbone, centred, device, pad
+from promptrec.content.encoder import Vectors
+from promptrec.data.catalogue import Catalogue
+from promptrec.data.history import History
+from promptrec.data.split import Examples, Split
+from promptrec.errors import PromptrecError
+from promptrec.progress import progress, say
+from promptrec.prompt.query import Query
+from promptrec.seeding import generator
+
+BATCH = 32
+LEARNING_RATE = 2e-3
+EPOCHS = 40
+PATIENCE = 6
+FULL_SOFTMAX_ITEMS = 5_000
+SHARED_NEGATIVES = 1_024
+
+
+def train_sequence(
+    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int, max_seconds: float | None = None
+) -> tuple[SequenceBackbone, dict[str, Any]]:
+    """Train on the training people's events and return the frozen backbone and its curve.
+
+    The loss is the cross-entropy of the next item: over the whole catalogue up to 5,000 items, above that over 1,024
+    uniform negatives shared by the batch together with its own items, log-Q corrected (Bengio and Senecal, 2008).
+    """
+    torch.manual_seed(int(generator(seed, "train").integers(2**31)))
+    rng = generator(seed, "batches")
+    config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1])
+    network = SequenceNetwork(config, centred(vectors)).to(device())
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    lengths = split.training_lengths()
+    validation = split.leave_one_out(from_end=2)
+    best, best_epoch, curve, started = -1.0, -1, [], time.monotonic()
+    best_state = copy.deepcopy(network.state_dict())
+    for epoch in progress(range(EPOCHS), "training", EPOCHS):
+        network.train()
+        loss_sum, batches = 0.0, 0
+        for histories in _batches(split, lengths, config.length, rng):
+            loss = _loss(network, histories, rng)
+            if not torch.isfinite(loss):
+                raise PromptrecError(
+                    f"training: the loss became {loss.item()} in epoch {epoch}; lower the learning rate"
+                )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            loss_sum, batches = loss_sum + loss.item(), batches + 1
+        network.eval()
+        ndcg = validation_ndcg(SequenceBackbone(copy.deepcopy(network), catalogue), validation)
+        curve.append({"epoch": epoch, "loss": loss_sum / max(batches, 1), "validation_ndcg@10": ndcg})
+        if ndcg > best:
+            best, best_epoch, best_state = ndcg, epoch, copy.deepcopy(network.state_dict())
+        if epoch - best_epoch >= PATIENCE or (max_seconds and time.monotonic() - started > max_seconds):
+            break
+    say(f"best epoch {best_epoch}: validation NDCG@10 {best:.4f}")
+    network.load_state_dict(best_state)
+    return SequenceBackbone(network, catalogue), {"best_epoch": best_epoch, "curve": curve}
+
+
+def validation_ndcg(backbone: SequenceBackbone, examples: Examples) -> float:
+    """NDCG@10 over the full catalogue, seen items out: what chooses the epoch."""
+    gains: list[float] = []
+    for start in range(0, len(examples), 512):
+        chunk = examples.take(np.arange(start, min(start + 512, len(examples))))
+        histories, targets = list(chunk), chunk.targets
+        scores = backbone.score([Query(history=history) for history in histories])
+        for row, history, target in zip(scores, histories, targets, strict=True):
+            wanted = row[target]
+            row[history.rows] = -np.inf
+            rank = int((row >= wanted).sum()) - int(row[target] >= wanted)
+            gains.append(1 / math.log2(rank + 2) if rank < 10 else 0.0)
+    return float(np.mean(gains)) if gains else 0.0
+
+
+def _batches(split: Split, lengths: np.ndarray, longest: int, rng: np.random.Generator) -> Iterator[list[History]]:
+    """Every training event once as a target: histories are cut into windows at a place that changes each epoch."""
+    windows = []
+    for person, length in zip(split.training, lengths, strict=True):
+        stop = int(length)
+        size = int(rng.integers(1, longest + 1)) if stop > longest + 1 else longest
+        while stop > 1:
+            start = max(0, stop - 1 - size)
+            windows.append((int(person), start, stop))
+            stop, size = start + 1, longest
+    order = rng.permutation(len(windows))
+    for start in range(0, len(order), BATCH):
+        yield [split.histories.slice(*windows[i]) for i in order[start : start + BATCH]]
+
+
+def _loss(network: SequenceNetwork, histories: list[History], rng: np.random.Generator) -> torch.Tensor:
+    items = network.item_vectors()
+    rows, times = pad(histories, network.config.length + 1, len(items))
+    rows, times = rows.to(items.device), times.to(items.device)
+    inputs, targets = rows[:, :-1], rows[:, 1:]
+    real = inputs < len(items)
+    queries = network(items, inputs, times[:, :-1])[real]
+    targets = targets[real]
+    if len(items) <= FULL_SOFTMAX_ITEMS:
+        return F.cross_entropy(network.logits(queries, items), targets)
+    sampled = torch.from_numpy(rng.integers(len(items), size=SHARED_NEGATIVES)).to(items.device)
+    counts = torch.bincount(targets, minlength=len(items)).float() + SHARED_NEGATIVES / len(items)
+    candidates = torch.cat([targets, sampled]).unique()  # type: ignore[no-untyped-call]
+    logits = network.logits(queries, items[candidates]) - counts[candidates].log()
+    return F.cross_entropy(logits, torch.searchsorted(candidates, targets))

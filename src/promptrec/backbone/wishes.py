@@ -1,0 +1,104 @@
+"""What a request encoder learns from: wishes written from attributes and titles, and the items that fulfil them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from promptrec.data.catalogue import Catalogue
+from promptrec.seeding import generator
+
+PAIRS = 150
+TITLES = 500
+FEWEST_ITEMS = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """text: a request; language: of its wording; fulfilled: (items,) mask."""
+
+    text: str
+    language: str
+    fulfilled: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class AttributeWord:
+    """attribute: the column; word: as the catalogue writes it; names: {language: word}; carried: (items,) mask."""
+
+    attribute: str
+    word: str
+    names: Mapping[str, str]
+    carried: npt.NDArray[np.bool_]
+
+
+def wordings() -> dict[str, Any]:
+    """The committed wordings: `train` is learnt from, `test` never is."""
+    document: dict[str, Any] = json.loads(files("promptrec.backbone").joinpath("wordings.json").read_text("utf-8"))
+    return document
+
+
+def attribute_words(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]]) -> list[AttributeWord]:
+    """Every attribute word that at least five items carry; `labels` is {language: {word: its name there}}.
+
+    A word without a label is used as it is in every language: the text encoder bridges what it can.
+    """
+    found = []
+    for attribute in catalogue.word_attributes:
+        carriers: dict[str, list[int]] = {}
+        for row, words in enumerate(catalogue.words_of(attribute)):
+            for word in words:
+                carriers.setdefault(word, []).append(row)
+        for word, rows in carriers.items():
+            if FEWEST_ITEMS <= len(rows) < len(catalogue):
+                carried = np.zeros(len(catalogue), dtype=bool)
+                carried[rows] = True
+                names = {
+                    "en": word.lower(),
+                    **{language: known[word] for language, known in labels.items() if word in known},
+                }
+                found.append(AttributeWord(attribute, word, names, carried))
+    return found
+
+
+def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], seed: int) -> list[Wish]:
+    """Wishes for each attribute word in every training wording, for pairs of words, decades and titles."""
+    rng, written = generator(seed, "wishes"), wordings()
+    words = attribute_words(catalogue, labels)
+    wishes = []
+    for word in words:
+        for language, forms in written["train"].items():
+            name = word.names.get(language, word.word)
+            wishes += [Wish(form.format(name), language, word.carried) for form in forms]
+    decades = _decades(catalogue)
+    for language, forms in written["train"].items():
+        for _ in range(PAIRS if len(words) > 1 else 0):
+            first, second = (words[int(i)] for i in rng.choice(len(words), 2, replace=False))
+            both = first.carried & second.carried
+            if both.sum() >= FEWEST_ITEMS:
+                names = (first.names.get(language, first.word), second.names.get(language, second.word))
+                text = written["pair"][language].format(*names)
+                wishes.append(Wish(str(rng.choice(forms)).format(text), language, both))
+        for decade, carried in decades.items():
+            text = written["decade"][language].format(decade)
+            wishes += [Wish(form.format(text), language, carried) for form in forms[:3]]
+    for row in rng.permutation(len(catalogue))[:TITLES]:
+        mask = np.zeros(len(catalogue), dtype=bool)
+        mask[row] = True
+        wishes.append(Wish(catalogue.title(int(row)), "en", mask))
+    return wishes
+
+
+def _decades(catalogue: Catalogue) -> dict[int, npt.NDArray[np.bool_]]:
+    if "year" not in catalogue.attributes:
+        return {}
+    years = catalogue.items["year"].cast(float, strict=False).fill_null(float("nan")).to_numpy()
+    decades = np.floor(years / 10) * 10
+    found = {int(decade): decades == decade for decade in np.unique(decades[~np.isnan(decades)])}
+    return {decade: mask for decade, mask in found.items() if mask.sum() >= FEWEST_ITEMS}
