@@ -1,0 +1,29 @@
+PYTHON ?= python3
+# Another build of torch, for example TORCH="torch==2.13.0 --index-url URL".
+TORCH ?= torch==2.13.0
+BIN = .venv/bin
+
+.PHONY: setup demo test browser lint types
+
+setup: .venv/.ready  ## make .venv and install promptrec into it
+
+.venv/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,postgres]'
+	touch $@
+
+demo: setup  ## fetch MovieLens-100K, train, tune, evaluate and serve
+	$(BIN)/promptrec demo
+
+test: setup browser  ## set up and run all tests
+	$(BIN)/python -m pytest
+
+browser:  # the browser tests need Debian's chromium; CI installs it, elsewhere they skip when it is missing
+	@if [ -n "$$CI" ] && [ ! -x /usr/bin/chromium ]; then apt-get update -qq && apt-get install -qq -y chromium; fi
+
+lint: setup  ## style and the direction of imports
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: setup  ## mypy, strict
+	$(BIN)/mypy

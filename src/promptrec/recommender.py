@@ -1,0 +1,178 @@
+"""The noun that ties the rooms: histories and words in, items and reasons out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptrec.backbone.request import RequestEncoder
+from promptrec.backbone.sequence import SequenceBackbone
+from promptrec.content.cache import encode_cached
+from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoder import Vectors
+from promptrec.data.catalogue import Catalogue
+from promptrec.data.dataset import Dataset
+from promptrec.data.history import Event
+from promptrec.data.split import Split
+from promptrec.errors import PromptrecError
+from promptrec.prompt.library import PromptLibrary
+from promptrec.prompt.prompt import Prompt, mix
+from promptrec.prompt.query import Query
+from promptrec.rank.explain import reasons
+from promptrec.workspace import Workspace, read_json
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recommended item: score is the cosine of query and item, reasons are in plain words."""
+
+    id: str
+    title: str
+    score: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The best items, best first, and how they came about.
+
+    prompts: name, version and weight of each prompt used; ignored: ids of the history that the catalogue does not know;
+    fallback: whether popular items answered because there was nothing to go by.
+    """
+
+    items: tuple[Item, ...]
+    prompts: tuple[dict[str, Any], ...]
+    request: str | None
+    ignored: tuple[str, ...]
+    fallback: bool = False
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `promptrec recommend --json` prints."""
+        return asdict(self)
+
+
+class Recommender:
+    """A release that is ready to answer: a backbone, its request encoder and the workspace's prompts."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        backbone: SequenceBackbone,
+        requests: RequestEncoder,
+        library: PromptLibrary,
+        vectors: Vectors,
+        split: Split,
+    ) -> None:
+        self.dataset = dataset
+        self.vectors = vectors
+        self.split = split
+        self.catalogue: Catalogue = dataset.catalogue
+        self.backbone = backbone
+        self.requests = requests
+        self.library = library
+
+    @classmethod
+    def load(cls, workspace: str | Path) -> Recommender:
+        """Read the current backbone of a workspace. Raises PromptrecError where nothing is trained."""
+        place = Workspace(Path(workspace))
+        dataset = Dataset.load(place.dataset)
+        folder = current_backbone(place)
+        encoder = OfflineTextEncoder()
+        vectors = encode_cached(dataset.catalogue.texts, encoder, place.dataset / "vectors.safetensors")
+        backbone = SequenceBackbone.load(folder, dataset.catalogue, vectors)
+        requests = RequestEncoder.load(folder, backbone, encoder)
+        return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split_of(folder, dataset))
+
+    @cached_property
+    def _events_of(self) -> dict[str, int]:
+        return {user: person for person, user in enumerate(self.dataset.histories.users)}
+
+    def history_of(self, user_id: str) -> list[Event]:
+        """The dataset's events of a person as (item id, time, kind), oldest first; none for an unknown person."""
+        person = self._events_of.get(user_id)
+        if person is None:
+            return []
+        history = self.dataset.histories.of(person)
+        times = [None if np.isnan(time) else float(time) for time in history.times]
+        return [(self.catalogue.ids[row], time, "event") for row, time in zip(history.rows, times, strict=True)]
+
+    def prompts(self) -> list[dict[str, Any]]:
+        return self.library.describe()
+
+    def prompt_for(self, request: str | None, prompt: str | None) -> Prompt | None:
+        """What steers a call: the named prompt, the request, or both with equal weights."""
+        parts = []
+        if prompt is not None:
+            saved = self.library.load(prompt)
+            self.backbone.check(saved)
+            parts.append((saved, 1.0))
+        if request is not None:
+            parts.append((self.requests.prompt(request), 1.0))
+        if not parts:
+            return None
+        return parts[0][0] if len(parts) == 1 else mix(parts)
+
+    def recommend(
+        self,
+        history: Sequence[str | Event] = (),
+        request: str | None = None,
+        prompt: str | None = None,
+        k: int = 10,
+    ) -> Recommendation:
+        """The `k` best items for a person who may be unknown to training, given by what they did, oldest first.
+
+        history: item ids, or (item id, epoch seconds or None, kind); items in it are not recommended again.
+        Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, or a history of
+        which no id is known; NotFoundError for an unknown prompt.
+        """
+        if not 1 <= k <= len(self.catalogue):
+            raise PromptrecError(f"k: expected 1 to {len(self.catalogue):,} (the size of the catalogue), found {k}")
+        known, ignored = self.catalogue.history(history)
+        if ignored and not len(known):
+            raise PromptrecError(
+                f"history: none of its {len(ignored)} ids is in the catalogue (the first is {ignored[0]!r}); "
+                "give ids of the items file"
+            )
+        steering = self.prompt_for(request, prompt)
+        query = Query(history=known, request=request, prompt=steering)
+        scores = self.backbone.score([query])[0]
+        scores[known.rows] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:k]
+        best = best[np.isfinite(scores[best])]
+        why = reasons(self.backbone, query, best)
+        items = tuple(
+            Item(self.catalogue.ids[row], self.catalogue.title(int(row)), round(float(scores[row]), 4), own)
+            for row, own in zip(best, why, strict=True)
+        )
+        used = steering.flat() if steering else []
+        return Recommendation(
+            items=items,
+            prompts=tuple({"name": part.name, "version": part.version, "weight": weight} for part, weight in used),
+            request=request,
+            ignored=tuple(ignored),
+        )
+
+
+def current_backbone(workspace: Workspace) -> Path:
+    """The folder of the backbone in use. Raises PromptrecError where nothing is trained."""
+    pointer = workspace.backbones / "current"
+    if not pointer.exists():
+        raise PromptrecError(f"{workspace.backbones}: no backbone is trained here; run `promptrec train`")
+    return workspace.backbones / str(read_json(pointer, "pointer to the current backbone")["version"])
+
+
+def split_of(folder: Path, dataset: Dataset) -> Split:
+    """The split that the backbone in `folder` was trained with. Raises PromptrecError when the people have changed."""
+    card = read_json(folder / "config.json", "backbone config")["card"]
+    split = Split.of(dataset.histories, card["seed"], card["people_out"])
+    if split.hash != card["split_hash"]:
+        raise PromptrecError(f"{folder}: the dataset's people are not those of this backbone's training; train again")
+    return split

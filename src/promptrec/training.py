@@ -1,0 +1,82 @@
+"""`train`: content vectors, the general model, the request encoder; then everything is frozen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from promptrec.backbone.request import fit_request_encoder
+from promptrec.backbone.training import train_sequence, validation_ndcg
+from promptrec.backbone.wishes import training_wishes
+from promptrec.content.cache import encode_cached
+from promptrec.content.text import OfflineTextEncoder
+from promptrec.data.dataset import Dataset
+from promptrec.data.split import Examples, Split
+from promptrec.errors import PromptrecError
+from promptrec.recommender import Recommender
+from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
+
+FEWEST_EVENTS = 3
+
+
+def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recommender:
+    """Train the `sequence` backbone and its request encoder on the workspace's dataset and make them current.
+
+    people_out: the share of people kept out of training, on whom prompts are tuned and tested.
+    Raises PromptrecError where there is no dataset, or nobody has three events.
+    """
+    dataset = Dataset.load(workspace.dataset)
+    split = Split.of(dataset.histories, seed, people_out)
+    if not len(split.leave_one_out(from_end=2)):
+        raise PromptrecError(
+            f"{workspace.dataset}: no training person has {FEWEST_EVENTS} events or more; there is nothing to learn from"
+        )
+    encoder = OfflineTextEncoder()
+    vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
+    backbone, curve = train_sequence(split, dataset.catalogue, vectors, seed)
+    wishes = training_wishes(dataset.catalogue, dataset.manifest.get("labels", {}), seed)
+    sentences = encode_cached([wish.text for wish in wishes], encoder, workspace.dataset / "requests.safetensors")
+    requests = fit_request_encoder(backbone, encoder, wishes, sentences, training_examples(split), seed)
+    card: dict[str, Any] = {
+        "trained": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data_hash": dataset.hash,
+        "split_hash": split.hash,
+        "seed": seed,
+        "people_out": people_out,
+        "text_encoder": encoder.name,
+        "validation_ndcg@10": validation_ndcg(backbone, split.leave_one_out(from_end=2)),
+        "test_ndcg@10": validation_ndcg(backbone, split.leave_one_out(from_end=1)),
+        **curve,
+    }
+    versions = [int(child.name) for child in workspace.backbones.glob("[0-9]*") if child.name.isdigit()]
+    version = max(versions, default=0) + 1
+    with new_folder(workspace.backbones / str(version)) as folder:
+        backbone.save(folder, card)
+        requests.save(folder)
+        (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
+    write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
+    return Recommender.load(workspace.root)
+
+
+def training_examples(split: Split) -> Examples:
+    """Every event that was trained on and has one before it."""
+    everything = np.ones(len(split.histories.rows), dtype=bool)
+    return split.matching(split.training, everything)
+
+
+def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
+    return f"""# sequence backbone, version {version}
+
+Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`, split hash
+`{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"]:.0%} of the people kept out.
+
+| leave-one-out, full catalogue, seen items out | NDCG@10 |
+|---|---|
+| validation (chose epoch {card["best_epoch"]}) | {card["validation_ndcg@10"]:.4f} |
+| test | {card["test_ndcg@10"]:.4f} |
+
+Items are learnt from their ids and from `{card["text_encoder"]}` vectors of their texts. The parameters are frozen:
+prompts steer the model, nothing changes it.
+"""
