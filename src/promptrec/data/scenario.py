@@ -15,7 +15,7 @@ def match(dataset: Dataset, expression: str) -> npt.NDArray[np.bool_]:
 
     The columns are user, item, time, kind, value (also under the file's own name for it, such as rating), everything
     known about the item, `weekday` (1 Monday to 7 Sunday) and `hour` (both UTC), and `event_number` (1 is the person's
-    first). Raises PromptrecError where the expression does not parse, is no condition or matches nothing.
+    first). Words of SQL are quoted: `"user" = '196'`. Raises PromptrecError where the expression does not parse, is no condition or matches nothing.
     """
     frame = columns(dataset)
     try:
@@ -25,7 +25,10 @@ def match(dataset: Dataset, expression: str) -> npt.NDArray[np.bool_]:
         raise PromptrecError(f"scenario {expression!r}: {what}; the columns are {', '.join(frame.columns)}") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error) or "not one expression").splitlines()[0]
-        raise PromptrecError(f"scenario {expression!r}: is not a valid SQL expression ({reason})") from None
+        raise PromptrecError(
+            f"scenario {expression!r}: is not a valid SQL expression ({reason}); "
+            'a column named like a word of SQL goes in double quotes, as in "user"'
+        ) from None
     if found.dtype != pl.Boolean or len(found) != len(frame):
         raise PromptrecError(
             f"scenario {expression!r}: expected a condition that is true or false for each event, such as "
