@@ -60,6 +60,7 @@ def test_a_saved_dataset_is_the_same_when_loaded(workspace: Workspace, put: Put)
         ("e.csv", EVENTS),
         ("e.csv", "\ufeff" + EVENTS.replace("\n", "\r\n")),
         ("e.csv", EVENTS.replace(",", ";")),
+        ("e.csv", "\n" + EVENTS),
         ("e.tsv", EVENTS.replace(",", "\t")),
         ("e.csv.gz", gzip.compress(EVENTS.encode())),
         ("e.jsonl", '{"user": "1", "item": "007", "rating": 5, "time": 100}\n'
@@ -131,6 +132,16 @@ def test_quotes_and_line_breaks_inside_a_field(workspace: Workspace, put: Put) -
     assert dataset.catalogue.titles[0] == 'Bond, "James"\nBond'
 
 
+def test_lists_of_json_lines_and_parquet(workspace: Workspace, put: Put) -> None:
+    items = '{"id": 1, "tags": ["a", "b c"]}\n{"id": 1, "tags": ["a", "b c"]}\n{"id": 2, "tags": null}\n'
+    dataset = import_dataset(workspace, put("e.csv", "user,item\nu,1\n"), put("i.jsonl", items))
+    assert dataset.items.rows() == [("1", ["a", "b c"]), ("2", None)]
+    out = io.BytesIO()
+    dataset.items.write_parquet(out)
+    again = import_dataset(workspace, put("e.csv", "user,item\nu,1\n"), put("i.parquet", out.getvalue()))
+    assert_frame_equal(again.items, dataset.items)
+
+
 def test_a_search_has_no_item(workspace: Workspace, put: Put) -> None:
     dataset = import_dataset(workspace, put("e.csv", "user,item,query\nu,a,\nu,,red shoes\nu,b,\n"))
     assert dataset.events["kind"].to_list() == ["view", "search", "view"]
@@ -183,6 +194,8 @@ def test_a_stray_word_in_a_number_column_is_emptied_and_counted(workspace: Works
         ("e.csv.gz", gzip.compress(EVENTS.encode())[:-12], "the gzip file is damaged or cut off"),
         ("e.csv.gz", EVENTS, "the gzip file is damaged or cut off"),
         ("e.parquet", parquet(EVENTS)[:-20], "the Parquet file is damaged or cut off"),
+        ("e.csv", "user,item,time\n1,2,1e300\n", "no valid event is left"),
+        ("e.jsonl", "{}", "has no columns"),
         ("e.jsonl", "[1]\n2\n", "no line is a JSON object"),
         ("e.jsonl", '{"user": "1", "item": ["a"]}', "column 'item' has lists"),
     ],

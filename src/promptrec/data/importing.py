@@ -19,7 +19,7 @@ from promptrec.progress import console, say
 from promptrec.workspace import Workspace, new_folder, write_json
 
 Columns = Mapping[str, Mapping[str, str]]
-_MILLISECONDS_FROM = 1e11  # as seconds this lies in the year 5138
+_LATEST = 1e11  # epoch seconds, in the year 5138: larger numbers are milliseconds
 _NUMERIC_FROM = 0.99  # an attribute is a number where at least this share of its values is; the others are emptied
 _TEXTS = ("id", "title", "description", "image")
 
@@ -110,7 +110,8 @@ def _entities(
         )
     cleaning.keep(kind, len(frame))
     typed = []
-    for role, column in chosen.items():
+    for role in sorted(chosen, key=lambda role: _TEXTS.index(role) if role in _TEXTS else len(_TEXTS)):
+        column = chosen[role]
         values = frame[column]
         if role in _TEXTS:
             values = values if values.dtype == pl.String else values.list.join(" ")
@@ -217,8 +218,9 @@ def _times(column: pl.Series) -> pl.Series:
     times = _numbers(column)
     times = times.set(~times.is_finite().fill_null(True), None)
     typical = times.abs().median()
-    if isinstance(typical, float) and typical >= _MILLISECONDS_FROM:
+    if isinstance(typical, float) and typical >= _LATEST:
         times = times / 1000
+    times = times.set(times.abs() >= _LATEST, None)
     texts = column.filter(times.is_null() & column.is_not_null()).unique()
     if texts.is_empty():
         return times

@@ -80,7 +80,7 @@ def _separated(path: Path, text: str, atomic: bool) -> Table:
     raws: list[str] = []
     broken: Broken = []
     try:
-        header = next(reader)
+        header = next(row for row in reader if row)
         lines.take()
         for record, row in enumerate(reader, start=1):
             raw = lines.take()
@@ -91,7 +91,9 @@ def _separated(path: Path, text: str, atomic: bool) -> Table:
             elif row:
                 broken.append((record, raw, f"{len(row)} fields where the header has {len(header)}"))
     except csv.Error as error:
-        raise PromptrecError(f"{path}: line {reader.line_num:,} cannot be read ({error}); mend its quotes") from None
+        raise PromptrecError(
+            f"{path}: line {reader.line_num:,} cannot be read ({error}); mend or remove that record"
+        ) from None
     declared = [name.strip().partition(":") for name in header] if atomic else []
     names = [name for name, _, _ in declared] or [name.strip() for name in header]
     _check_names(path, names)
@@ -167,11 +169,15 @@ def _plain(value: Any) -> str | None:
 def _parquet(path: Path, data: bytes) -> Table:
     try:
         frame = pl.read_parquet(io.BytesIO(data))
-    except (OSError, pl.exceptions.PolarsError):
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         raise PromptrecError(f"{path}: the Parquet file is damaged or cut off; get it again") from None
     _check_names(path, frame.columns)
-    raws = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series().to_list() if len(frame) else []
-    frame = frame.select(_as_text(name, kind) for name, kind in frame.schema.items())
+    try:
+        frame = frame.select(_as_text(name, kind) for name, kind in frame.schema.items())
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise PromptrecError(f"{path}: a column is neither text, number, time nor list of them ({reason})") from None
+    raws = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series().to_list()
     return Table(path, _with_raw(frame, list(range(1, len(raws) + 1)), raws), [])
 
 
@@ -192,6 +198,8 @@ def _with_raw(frame: pl.DataFrame, records: list[int], raws: list[str]) -> pl.Da
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
+    if not names:
+        raise PromptrecError(f"{path}: has no columns; expected at least one")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise PromptrecError(f"{path}: column {twice[0]!r} appears twice in the header; rename one")

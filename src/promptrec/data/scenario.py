@@ -15,7 +15,8 @@ def match(dataset: Dataset, expression: str) -> npt.NDArray[np.bool_]:
 
     The columns are user, item, time, kind, value (also under the file's own name for it, such as rating), everything
     known about the item, `weekday` (1 Monday to 7 Sunday) and `hour` (both UTC), and `event_number` (1 is the person's
-    first). Words of SQL are quoted: `"user" = '196'`. Raises PromptrecError where the expression does not parse, is no condition or matches nothing.
+    first). Columns named like words of SQL are quoted: `"user" = '196'`. Raises PromptrecError where the expression
+    does not parse, is no condition or matches nothing.
     """
     frame = columns(dataset)
     try:
