@@ -1,0 +1,40 @@
+"""User kNN: what similar people have (Herlocker et al., SIGIR 1999, with cosine over sets of items)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptrec.backbone.interface import Scores
+from promptrec.baselines.matrix import Sparse, history_matrix, unit_rows
+from promptrec.data.catalogue import Rows
+from promptrec.prompt.query import Query
+
+
+@dataclass(frozen=True)
+class UserKNN:
+    """score(u, i) = sum of cos(u, v) over the k training people v most similar to u who have i.
+
+    training: (p, n) CSR of ones; directions: the same with rows of length one.
+    """
+
+    training: Sparse
+    directions: Sparse
+    k: int
+    name: str = "user-knn"
+
+    @classmethod
+    def fit(cls, training: Sparse, k: int = 100) -> UserKNN:
+        return cls(training, unit_rows(training), k)
+
+    def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
+        """(b, n) float32; a query's person need not be among the training people."""
+        histories = unit_rows(history_matrix(queries, self.training.shape[1]))
+        similar = (histories @ self.directions.T).toarray()
+        if self.k < similar.shape[1]:
+            far = np.argpartition(-similar, self.k, axis=1)[:, self.k :]
+            np.put_along_axis(similar, far, 0, axis=1)
+        scores: Scores = similar @ (self.training if rows is None else self.training[:, rows])
+        return scores
