@@ -13,8 +13,8 @@ import numpy as np
 from promptrec.backbone.request import RequestEncoder
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.content.cache import encode_cached
-from promptrec.content.text import OfflineTextEncoder
 from promptrec.content.encoder import Vectors
+from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.dataset import Dataset
 from promptrec.data.history import Event

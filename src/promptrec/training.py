@@ -31,7 +31,8 @@ def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recom
     split = Split.of(dataset.histories, seed, people_out)
     if not len(split.leave_one_out(from_end=2)):
         raise PromptrecError(
-            f"{workspace.dataset}: no training person has {FEWEST_EVENTS} events or more; there is nothing to learn from"
+            f"{workspace.dataset}: no training person has {FEWEST_EVENTS} or more events, so nothing can be learnt; "
+            "import more events"
         )
     encoder = OfflineTextEncoder()
     vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
@@ -69,8 +70,8 @@ def training_examples(split: Split) -> Examples:
 def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
     return f"""# sequence backbone, version {version}
 
-Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`, split hash
-`{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"]:.0%} of the people kept out.
+Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`,
+split hash `{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"]:.0%} of the people kept out.
 
 | leave-one-out, full catalogue, seen items out | NDCG@10 |
 |---|---|

@@ -31,7 +31,7 @@ class Scorer(Protocol):
 
 
 class Backbone(ABC):
-    """A frozen general model: score(u, i | p) = Q(history_u, p) . K(item_i), both of length one."""
+    """A frozen general model: score(u, i | p) = Q(history_u, p) . K(item_i)."""
 
     name: str
     fingerprint: str
@@ -40,7 +40,7 @@ class Backbone(ABC):
 
     @abstractmethod
     def encode_items(self, rows: Rows | None = None) -> torch.Tensor:
-        """K (n, d): one vector of length one for each item at `rows` (all items where None)."""
+        """K (n, d): one vector for each item at `rows` (all items where None)."""
 
     @abstractmethod
     def encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:

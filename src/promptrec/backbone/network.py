@@ -27,14 +27,6 @@ class NetworkConfig:
     temperature: float = 0.07
 
 
-@dataclass(frozen=True)
-class Steering:
-    """Prompts of a batch: prefix (b, layers, 2, tokens, width) or None, shift (b, width) or None."""
-
-    prefix: Tensor | None = None
-    shift: Tensor | None = None
-
-
 class Layer(nn.Module):
     """Pre-norm attention and feed-forward; keys and values may be preceded by a prompt's."""
 
@@ -108,11 +100,11 @@ class SequenceNetwork(nn.Module):
         return ids + projected
 
     def forward(
-        self, items: Tensor, rows: Tensor, times: Tensor, steering: Steering | None = None, last_only: bool = False
+        self, items: Tensor, rows: Tensor, times: Tensor, prefix: Tensor | None = None, last_only: bool = False
     ) -> Tensor:
         """items (n, width) from `item_vectors`; rows (b, l) aligned right, n where there is nothing; times (b, l) in
-        seconds, NaN where unknown. Returns (b, l, width), or (b, 1, width) with `last_only`."""
-        steering = steering or Steering()
+        seconds, NaN where unknown; prefix (b, layers, 2, tokens, width). Returns (b, l, width), or (b, 1, width) with
+        `last_only`, of length one."""
         length = rows.shape[1]
         padded = F.pad(items, (0, 0, 0, 1))
         x = self.drop(padded[rows] + self.position.weight[-length:] + self.gap(gap_buckets(times)))
@@ -121,16 +113,13 @@ class SequenceNetwork(nn.Module):
         itself = torch.eye(length, dtype=torch.bool, device=rows.device)
         mask = (causal & present[:, None, None, :]) | itself
         for depth, layer in enumerate(self.layers):
-            prefix = None if steering.prefix is None else steering.prefix[:, depth]
-            x = layer(x, mask, prefix, last_only and depth == len(self.layers) - 1)
-        x = self.norm(x)
-        shifted: Tensor = x if steering.shift is None else x + steering.shift[:, None]
-        return shifted
+            own = None if prefix is None else prefix[:, depth]
+            x = layer(x, mask, own, last_only and depth == len(self.layers) - 1)
+        return F.normalize(self.norm(x), dim=-1)
 
     def logits(self, queries: Tensor, items: Tensor) -> Tensor:
-        """Cosine of queries (..., width) and items (n, width), divided by the learnt temperature."""
-        cosines = F.normalize(queries, dim=-1) @ F.normalize(items, dim=-1).T
-        scaled: Tensor = self.log_scale.exp() * cosines
+        """Cosine of queries (..., width), already of length one, and items (n, width), over the learnt temperature."""
+        scaled: Tensor = self.log_scale.exp() * queries @ F.normalize(items, dim=-1).T
         return scaled
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from promptrec.backbone.network import Steering
-from promptrec.backbone.sequence import SequenceBackbone, device, fingerprint, pad
+from promptrec.backbone.sequence import SequenceBackbone, device, fingerprint
 from promptrec.backbone.wishes import Wish
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.data.split import Examples
@@ -22,42 +21,36 @@ from promptrec.progress import progress
 from promptrec.prompt.prompt import Prompt
 from promptrec.seeding import generator
 
-TOKENS = 4
 HIDDEN = 256
-STEPS = 600
+STEPS = 800
 BATCH = 128
-HISTORY = 30
+ENCODED = 1_024
+EXAMPLE_WEIGHT = 0.2
 LONGEST_REQUEST = 2_000
 
 
 class RequestNetwork(nn.Module):
-    """A sentence vector to a prefix of four tokens a layer and a shift of the query.
+    """A sentence vector to a shift of the query.
 
-    The shift also has a direct part, the words seen through the backbone's own projection of content: what it learns
-    of one word carries over to words that lie near it.
+    A shift leaves the reading of the history as it is, so that within what was asked for people still get their own
+    order; prefixes, tried first, followed requests as well but lost up to half of that order.
     """
 
     centre: Tensor
-    content_projection: Tensor
 
-    def __init__(self, text_width: int, layers: int, width: int, content_projection: Tensor, centre: Tensor) -> None:
+    def __init__(self, text_width: int, width: int, centre: Tensor) -> None:
         super().__init__()
-        self.layers, self.width = layers, width
         self.register_buffer("centre", centre)
-        self.register_buffer("content_projection", content_projection, persistent=False)
-        self.hidden = nn.Sequential(nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
-        self.prefix = nn.Linear(HIDDEN, layers * 2 * TOKENS * width)
+        self.hidden = nn.Sequential(nn.Dropout(0.3), nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
         self.shift = nn.Linear(HIDDEN, width)
-        self.direct = nn.Linear(width, width)
-        for layer in (self.prefix, self.shift):
-            nn.init.normal_(layer.weight, std=0.02)
+        nn.init.normal_(self.shift.weight, std=0.02)
 
-    def forward(self, sentences: Tensor) -> Steering:
-        """sentences (b, text_width) to the steering of b rows."""
+    def forward(self, sentences: Tensor) -> Tensor:
+        """sentences (b, text_width) to shifts (b, width)."""
         centred = F.normalize(sentences - self.centre, dim=-1)
         hidden = self.hidden(centred)
-        prefix = self.prefix(hidden).view(-1, self.layers, 2, TOKENS, self.width)
-        return Steering(prefix, self.shift(hidden) + self.direct(centred @ self.content_projection.T))
+        shift: Tensor = self.shift(hidden)
+        return shift
 
 
 class RequestEncoder:
@@ -80,11 +73,10 @@ class RequestEncoder:
             )
         with torch.inference_mode():
             sentence = torch.from_numpy(self.text_encoder.encode([words])).to(device())
-            steering = self.network(sentence)
-        assert steering.prefix is not None
-        assert steering.shift is not None
-        tensors = {"prefix": steering.prefix[0].clone(), "shift": steering.shift[0].clone()}
-        return Prompt(name, "text", words, self.backbone.fingerprint, tensors, request_encoder=self.fingerprint)
+            shift = self.network(sentence)[0].clone()
+        return Prompt(
+            name, "text", words, self.backbone.fingerprint, {"shift": shift}, request_encoder=self.fingerprint
+        )
 
     def save(self, folder: Path) -> None:
         save_file(self.network.state_dict(), folder / "request_encoder.safetensors")
@@ -102,9 +94,7 @@ class RequestEncoder:
 
 
 def _network(backbone: SequenceBackbone, text_encoder: TextEncoder, centre: Tensor) -> RequestNetwork:
-    shape = backbone.prompt_shape
-    projection = backbone.network.project_content.weight.detach()
-    return RequestNetwork(text_encoder.width, shape.layers, shape.width, projection, centre).to(device())
+    return RequestNetwork(text_encoder.width, backbone.prompt_shape.shift, centre).to(device())
 
 
 def fit_request_encoder(
@@ -118,7 +108,9 @@ def fit_request_encoder(
     """Fit on triples (request, history, next item that the request describes); the backbone does not change.
 
     wishes and their sentences (n, width); examples: events of training people. A wish is drawn first and then an
-    example that fulfils it, so that rare wishes are learnt as well as common ones.
+    example that fulfils it, so that rare wishes are learnt as well as common ones. The loss is the cross-entropy
+    towards the frozen model's own distribution over the items that fulfil the wish, which keeps each person's order
+    among them, and, with a smaller weight, towards the item that was chosen next.
     """
     torch.manual_seed(int(generator(seed, "request encoder").integers(2**31)))
     rng = generator(seed, "request batches")
@@ -130,16 +122,18 @@ def fit_request_encoder(
     usable = np.array([i for i, found in enumerate(fulfilling) if len(found)])
     if not len(usable):
         raise PromptrecError("requests: no training event is on an item that carries an attribute word or a title")
-    keys, targets = backbone.encode_items(), torch.from_numpy(examples.targets)
+    keys, targets = backbone.encode_items(), torch.from_numpy(examples.targets).to(device())
+    with torch.no_grad():
+        histories = torch.cat([_encode(backbone, examples, start) for start in range(0, len(examples), ENCODED)])
+    fulfilled = torch.from_numpy(np.stack([wish.fulfilled for wish in wishes])).to(device())
     for _ in progress(range(STEPS), "learning requests", STEPS):
         drawn = rng.choice(usable, BATCH)
-        chosen = np.array([rng.choice(fulfilling[i]) for i in drawn])
-        rows, times = pad([examples.history(int(i)).last(HISTORY) for i in chosen], HISTORY, len(keys))
-        encoded = backbone.network(
-            backbone.item_parts, rows.to(device()), times.to(device()), network(vectors[drawn]), last_only=True
-        )
-        logits = backbone.scale * F.normalize(encoded[:, 0], dim=-1) @ keys.T
-        loss = F.cross_entropy(logits, targets[chosen].to(device()))
+        chosen = torch.from_numpy(np.array([rng.choice(fulfilling[i]) for i in drawn])).to(device())
+        queries = histories[chosen] + network(vectors[torch.from_numpy(drawn).to(device())])
+        frozen = backbone.scale * histories[chosen] @ keys.T
+        wanted = frozen.masked_fill(~fulfilled[torch.from_numpy(drawn).to(device())], -torch.inf).softmax(dim=-1)
+        steered = backbone.scale * queries @ keys.T
+        loss = F.cross_entropy(steered, wanted) + EXAMPLE_WEIGHT * F.cross_entropy(steered, targets[chosen])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -148,8 +142,12 @@ def fit_request_encoder(
     return RequestEncoder(network, text_encoder, backbone)
 
 
+def _encode(backbone: SequenceBackbone, examples: Examples, start: int) -> Tensor:
+    chunk = examples.take(np.arange(start, min(start + ENCODED, len(examples))))
+    return backbone.encode(list(chunk), [{}] * len(chunk))
+
+
 def _examples_by_wish(wishes: Sequence[Wish], targets: np.ndarray) -> list[np.ndarray]:
-    masks: Mapping[int, np.ndarray] = {}
     by_mask = {id(wish.fulfilled): wish.fulfilled for wish in wishes}
     masks = {key: np.flatnonzero(mask[targets]) for key, mask in by_mask.items()}
     return [masks[id(wish.fulfilled)] for wish in wishes]

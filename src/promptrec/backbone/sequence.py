@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from promptrec.backbone.interface import Backbone
-from promptrec.backbone.network import NetworkConfig, SequenceNetwork, Steering
+from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
@@ -24,6 +24,7 @@ from promptrec.prompt.prompt import PromptShape
 from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
 
 PREFIX_TOKENS = 8
+CONTENT_DIRECTIONS = 128
 
 
 def device() -> torch.device:
@@ -36,8 +37,22 @@ def centred(vectors: Vectors) -> torch.Tensor:
     return F.normalize(tensor - tensor.mean(dim=0), dim=-1)
 
 
+def main_directions(content: torch.Tensor) -> torch.Tensor:
+    """(content width, up to 128) the directions in which content vectors differ most, their sign fixed."""
+    vectors: torch.Tensor = torch.linalg.eigh(content.T @ content)[1]
+    directions = vectors.flip(-1)[:, :CONTENT_DIRECTIONS]
+    signs: torch.Tensor = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
+    oriented: torch.Tensor = directions * signs
+    return oriented
+
+
 class SequenceBackbone(Backbone):
-    """A frozen `SequenceNetwork` over one catalogue."""
+    """A frozen `SequenceNetwork` over one catalogue.
+
+    An item's key is its trained vector, of length one, followed by the main directions of its content vector. Without a
+    prompt the second part of a query is zero, so the ranking is the trained network's; a prompt's shift can point at
+    content there without bending what was learnt from behaviour.
+    """
 
     name = "sequence"
 
@@ -45,11 +60,12 @@ class SequenceBackbone(Backbone):
         self.network = network.to(device()).eval().requires_grad_(False)
         self.catalogue = catalogue
         config = network.config
-        self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width)
         self.fingerprint = fingerprint(network)
         with torch.no_grad():
             self.item_parts = network.item_vectors()
-            self._keys = F.normalize(self.item_parts, dim=-1)
+            directions = main_directions(network.content)
+            self._keys = torch.cat([F.normalize(self.item_parts, dim=-1), network.content @ directions], dim=-1)
+        self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
 
     @property
     def scale(self) -> float:
@@ -70,16 +86,20 @@ class SequenceBackbone(Backbone):
         return torch.cat(parts)[back]
 
     def _encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
-        rows, times = pad(histories, self.network.config.length, len(self.catalogue))
-        where = self.item_parts.device
-        steering = self._stack(tensors)
-        encoded = self.network(self.item_parts, rows.to(where), times.to(where), steering, last_only=True)
-        return F.normalize(encoded[:, 0], dim=-1)
+        stacked = {name: torch.stack([own[name] for own in tensors]).to(self._keys.device) for name in tensors[0]}
+        return F.normalize(self.queries(histories, stacked), dim=-1)
 
-    def _stack(self, tensors: Sequence[Mapping[str, torch.Tensor]]) -> Steering:
-        """Tensors of rows that all have the same parts."""
-        where = self.item_parts.device
-        return Steering(**{name: torch.stack([own[name] for own in tensors]).to(where) for name in tensors[0]})
+    def queries(self, histories: Sequence[History], stacked: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(b, d) queries before they are brought to length one; prefix (b, layers, 2, tokens, width), shift (b, d).
+
+        The loss of tuning uses them as they are: a shift may lengthen a query, so that a prompt can speak louder
+        without silencing the history. No ranking sees the length.
+        """
+        rows, times = pad(histories, self.network.config.length, len(self.catalogue))
+        where = self._keys.device
+        encoded = self.network(self.item_parts, rows.to(where), times.to(where), stacked.get("prefix"), last_only=True)
+        queries: torch.Tensor = F.pad(encoded[:, 0], (0, self._keys.shape[1] - encoded.shape[-1]))
+        return queries + stacked["shift"] if "shift" in stacked else queries
 
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write weights and config.json into an existing folder."""

@@ -26,8 +26,8 @@ from promptrec.seeding import generator
 
 BATCH = 32
 LEARNING_RATE = 2e-3
-EPOCHS = 40
-PATIENCE = 6
+EPOCHS = 30
+PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
 SHARED_NEGATIVES = 1_024
 
@@ -45,6 +45,7 @@ def train_sequence(
     config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1])
     network = SequenceNetwork(config, centred(vectors)).to(device())
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     lengths = split.training_lengths()
     validation = split.leave_one_out(from_end=2)
     best, best_epoch, curve, started = -1.0, -1, [], time.monotonic()
@@ -63,6 +64,7 @@ def train_sequence(
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
             loss_sum, batches = loss_sum + loss.item(), batches + 1
+        schedule.step()
         network.eval()
         ndcg = validation_ndcg(SequenceBackbone(copy.deepcopy(network), catalogue), validation)
         curve.append({"epoch": epoch, "loss": loss_sum / max(batches, 1), "validation_ndcg@10": ndcg})

@@ -15,7 +15,7 @@ from promptrec.data.catalogue import Catalogue
 from promptrec.seeding import generator
 
 PAIRS = 150
-TITLES = 500
+TITLES = 100
 FEWEST_ITEMS = 5
 
 

@@ -15,11 +15,12 @@ Kind = Literal["text", "soft", "profile", "mix"]
 
 @dataclass(frozen=True)
 class PromptShape:
-    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width) and a shift (width,)."""
+    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width) and a shift of the query (shift,)."""
 
     layers: int
     tokens: int
     width: int
+    shift: int
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Prompt:
     """Words and the vectors made of them, for one backbone.
 
     tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at every layer;
-        `shift` (width,): added to the query. Either may be missing.
+        `shift` (d,): added to the query. Either may be missing.
     backbone, request_encoder: the fingerprints that the tensors depend on.
     recipe: what is needed to make the prompt again; card: what it was tuned on and what it scored.
     parts: of a mix, the prompts and their weights. A mix has no tensors of its own:

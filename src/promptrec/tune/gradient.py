@@ -7,8 +7,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from promptrec.backbone.network import Steering
-from promptrec.backbone.sequence import SequenceBackbone, device, pad
+from promptrec.backbone.sequence import SequenceBackbone, device
 from promptrec.data.split import Examples
 from promptrec.errors import PromptrecError
 from promptrec.evaluate.protocol import rank
@@ -56,11 +55,9 @@ def tune_vectors(
             if ndcg > best:
                 best, best_tensors = ndcg, _frozen(tensors)
         drawn = rng.integers(len(training), size=BATCH)
-        rows, times = pad([training.history(int(i)).last(HISTORY) for i in drawn], HISTORY, len(keys))
-        steering = Steering(**{name: t.expand(BATCH, *t.shape) for name, t in tensors.items()})
-        encoded = backbone.network(backbone.item_parts, rows.to(device()), times.to(device()), steering, last_only=True)
-        logits = backbone.scale * F.normalize(encoded[:, 0], dim=-1) @ keys.T
-        loss = F.cross_entropy(logits, targets[torch.from_numpy(drawn).to(device())])
+        histories = [training.history(int(i)).last(HISTORY) for i in drawn]
+        queries = backbone.queries(histories, {name: t.expand(BATCH, *t.shape) for name, t in tensors.items()})
+        loss = F.cross_entropy(backbone.scale * queries @ keys.T, targets[torch.from_numpy(drawn).to(device())])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -19,7 +19,7 @@ def tune(recommender: Recommender, name: str, scenario: str, text: str | None = 
     """Tune a prompt for `scenario` on training people, choose its step on validation people, score it once on test
     people, and save it as the next version of `name`.
 
-    scenario: one SQL expression over events joined with items. text: words to start from; without it the start is random.
+    scenario: one SQL expression over events joined with items. text: words to start from; without it, a random start.
     Raises PromptrecError for a bad name, a scenario that does not parse or matches nothing, or too few people out.
     """
     check_name(name)
@@ -47,6 +47,6 @@ def _random_start(recommender: Recommender, name: str, seed: int) -> Prompt:
     noise = torch_generator(seed, f"start {name}")
     tensors = {
         "prefix": 0.02 * torch.randn(shape.layers, 2, shape.tokens, shape.width, generator=noise),
-        "shift": torch.zeros(shape.width),
+        "shift": torch.zeros(shape.shift),
     }
     return Prompt(name, "soft", "", recommender.backbone.fingerprint, tensors)
