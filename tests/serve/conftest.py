@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,9 @@ class SmallRecommender:
 
 @pytest.fixture
 def recommender() -> Recommender:
+    """A small one, or that of the workspace which PROMPTREC_WORKSPACE names (for the screenshot)."""
+    if place := os.environ.get("PROMPTREC_WORKSPACE"):
+        return Recommender.load(place)
     return cast(Recommender, SmallRecommender())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,12 +129,9 @@ def _cards(recommender: Recommender, items: Sequence[Item], before: Sequence[Ite
 def _words(recommender: Recommender, id_: str) -> tuple[str, ...]:
     catalogue = recommender.catalogue
     known = catalogue.describe(catalogue.row(id_))
-    words = (
-        []
-        if known.get("year") is None
-        else [f"{known['year']:g}" if isinstance(known["year"], float) else known["year"]]
-    )
+    year = known.get("year")
+    words = [f"{year:.0f}"] if isinstance(year, int | float) and math.isfinite(year) else []
     for name in catalogue.word_attributes:
         value = known[name] or []
         words += [value] if isinstance(value, str) else value
-    return tuple(dict.fromkeys(str(word) for word in words))[:MOST_WORDS]
+    return tuple(dict.fromkeys(words))[:MOST_WORDS]
