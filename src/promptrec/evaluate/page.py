@@ -24,7 +24,7 @@ METRICS = {
 }
 _INK = "#010203"  # becomes the page's text colour
 _COLOURS = {"backbone": "#2f7ed8", "prompt": "#d8672f", "baseline": "#8a8f98"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "promptrec",
     "text.color": _INK,
@@ -91,6 +91,7 @@ def _trade(models: list[dict[str, Any]]) -> Markup:
         axes.set_xlabel("coverage@10")
         axes.set_ylabel("NDCG@10")
         axes.margins(x=0.2)
+        axes.set_xlim(left=0)
         return _svg(figure)
 
 
