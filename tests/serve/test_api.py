@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +157,28 @@ def test_a_port_in_use_is_one_line_before_anything_is_loaded(tmp_path: Path) -> 
             serve(tmp_path / "no workspace", port)
     with pytest.raises(PromptrecError, match="no login"):
         serve(tmp_path, 0, "0.0.0.0")
+
+
+def test_a_server_process_answers_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from conftest import SmallRecommender; "
+        "from promptrec.serve import server; from pathlib import Path; "
+        "server.Recommender.load = lambda workspace: SmallRecommender(); "
+        "server.serve(Path(sys.argv[2]), int(sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path), str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert f"http://127.0.0.1:{port}" in process.stderr.readline()
+            event = {"user_id": "bob", "item_id": "50", "kind": "view"}
+            address = f"http://127.0.0.1:{port}/v1/events"
+            assert httpx.post(address, json={"events": [event]}, trust_env=False).json() == {"accepted": 1}
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
+    assert (tmp_path / "state.db").exists()
