@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace
 
-app = typer.Typer(help="A recommender that is trained once, frozen, and then steered by prompts.", no_args_is_help=True)
+app = typer.Typer(
+    help="A recommender that is trained once, frozen, and then steered by prompts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 data_app = typer.Typer(help="Fetch, import and describe data.", no_args_is_help=True)
 prompts_app = typer.Typer(help="List, show, activate and delete saved prompts.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -212,15 +215,7 @@ def demo(
 def main() -> None:
     """Entry point: turns a user's error into one line and exit status 2."""
     try:
-        sys.exit(app(standalone_mode=False))
+        app()
     except PromptrecError as error:
-        sys.exit(_fail(str(error)))
-    except click.ClickException as error:
-        sys.exit(_fail(error.format_message()))
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-
-
-def _fail(message: str) -> int:
-    print(f"promptrec: {message}", file=sys.stderr)
-    return 2
+        print(f"promptrec: {error}", file=sys.stderr)
+        sys.exit(2)

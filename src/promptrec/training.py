@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from promptrec.backbone.request import fit_request_encoder
+from promptrec.backbone.request import choose_strength, fit_request_encoder
 from promptrec.backbone.training import train_sequence, validation_ndcg
-from promptrec.backbone.wishes import training_wishes
+from promptrec.backbone.wishes import attribute_words, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
 from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
@@ -37,9 +37,14 @@ def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recom
     encoder = OfflineTextEncoder()
     vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
     backbone, curve = train_sequence(split, dataset.catalogue, vectors, seed)
-    wishes = training_wishes(dataset.catalogue, dataset.manifest.get("labels", {}), seed)
-    sentences = encode_cached([wish.text for wish in wishes], encoder, workspace.dataset / "requests.safetensors")
+    labels, file = dataset.manifest.get("labels", {}), workspace.dataset / "requests.safetensors"
+    wishes = training_wishes(dataset.catalogue, labels, seed)
+    sentences = encode_cached([wish.text for wish in wishes], encoder, file)
     requests = fit_request_encoder(backbone, encoder, wishes, sentences, training_examples(split), seed)
+    unseen = word_wishes(attribute_words(dataset.catalogue, labels), "validation")
+    if unseen:
+        sentences = encode_cached([wish.text for wish in unseen], encoder, file)
+        requests = choose_strength(requests, unseen, sentences, split.leave_one_out(from_end=2))
     card: dict[str, Any] = {
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
         "data_hash": dataset.hash,
@@ -47,6 +52,7 @@ def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recom
         "seed": seed,
         "people_out": people_out,
         "text_encoder": encoder.name,
+        "request_strength": float(requests.network.strength),
         "validation_ndcg@10": validation_ndcg(backbone, split.leave_one_out(from_end=2)),
         "test_ndcg@10": validation_ndcg(backbone, split.leave_one_out(from_end=1)),
         **curve,

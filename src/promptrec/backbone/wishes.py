@@ -39,7 +39,7 @@ class AttributeWord:
 
 
 def wordings() -> dict[str, Any]:
-    """The committed wordings: `train` is learnt from, `test` never is."""
+    """The committed wordings: `train` is learnt from, `validation` chooses the strength, `test` is kept for reports."""
     document: dict[str, Any] = json.loads(files("promptrec.backbone").joinpath("wordings.json").read_text("utf-8"))
     return document
 
@@ -67,15 +67,21 @@ def attribute_words(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]
     return found
 
 
+def word_wishes(words: list[AttributeWord], role: str) -> list[Wish]:
+    """One wish for each attribute word in each wording of a role (train, validation or test)."""
+    return [
+        Wish(form.format(word.names.get(language, word.word)), language, word.carried)
+        for word in words
+        for language, forms in wordings()[role].items()
+        for form in forms
+    ]
+
+
 def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], seed: int) -> list[Wish]:
     """Wishes for each attribute word in every training wording, for pairs of words, decades and titles."""
     rng, written = generator(seed, "wishes"), wordings()
     words = attribute_words(catalogue, labels)
-    wishes = []
-    for word in words:
-        for language, forms in written["train"].items():
-            name = word.names.get(language, word.word)
-            wishes += [Wish(form.format(name), language, word.carried) for form in forms]
+    wishes = word_wishes(words, "train")
     decades = _decades(catalogue)
     for language, forms in written["train"].items():
         for _ in range(PAIRS if len(words) > 1 else 0):

@@ -15,7 +15,7 @@ Kind = Literal["text", "soft", "profile", "mix"]
 
 @dataclass(frozen=True)
 class PromptShape:
-    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width) and a shift of the query (shift,)."""
+    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width) and a query shift (shift,)."""
 
     layers: int
     tokens: int
