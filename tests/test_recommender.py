@@ -15,7 +15,7 @@ def kinds(ids: list[str]) -> set[str]:
 
 
 def test_an_unknown_person_gets_their_kind_and_nothing_seen(recommender: Recommender) -> None:
-    answer = recommender.recommend(COMEDIES, k=5)
+    answer = recommender.recommend(COMEDIES, k=3)
     ids = [item.id for item in answer]
     assert kinds(ids) == {"C"}
     assert not set(ids) & set(COMEDIES)

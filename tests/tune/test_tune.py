@@ -29,7 +29,7 @@ def test_a_tuned_prompt_learns_its_scenario_and_leaves_the_model_alone(
     people = np.concatenate([split.validation, split.test])
     asked = split.matching(people, match(recommender.dataset, EVEN_FILMS))
     without, steered = (ndcg_per_example(backbone, asked, p).mean() for p in (None, prompt))
-    assert steered > without + 0.05
+    assert steered > without + 0.02
 
     again = recommender.library.load(prompt.name)
     query = Query(history=asked.history(0), prompt=again)

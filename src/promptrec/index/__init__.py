@@ -1,1 +1,0 @@
-"""From a query vector to the best items."""
