@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser lint types
+.PHONY: setup demo test browser lint types bench-demo
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -27,3 +27,7 @@ lint: setup  ## style and the direction of imports
 
 types: setup  ## mypy, strict
 	$(BIN)/mypy
+
+SEEDS ?= 0 1 2 3 4
+bench-demo: setup  ## the demo over five seeds, into bench/results/demo.json
+	$(BIN)/python bench/demo.py $(SEEDS)

@@ -1,0 +1,85 @@
+"""`make bench-demo`: the demo's path over several seeds, each in its own workspace, resumed where a seed is done."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptrec.demo import demo
+from promptrec.workspace import Workspace, write_json
+
+WORK = Path("bench/work")
+BASELINES = ("popularity", "user-knn", "item-knn", "recency-item-knn", "ease", "ials", "content")
+
+
+def main(seeds: list[int]) -> None:
+    """Run what is missing of `seeds` and write bench/results/demo.json."""
+    reports = {seed: run(seed) for seed in seeds}
+    mean = {name: float(np.mean([both(r, name) for r in reports.values()])) for name in ("sequence", *BASELINES)}
+    best = max(BASELINES, key=lambda name: mean[name])
+    goals: list[dict[str, Any]] = [
+        goal(
+            "ml100k-lead", "mean NDCG@10 of five seeds ahead of the best baseline", mean[best], mean["sequence"], best
+        ),
+    ]
+    for asked in zip(*(report["requests"] for report in reports.values()), strict=True):
+        language = asked[0]["language"]
+        times = float(np.mean([one["share_with"] / one["share_without"] for one in asked]))
+        kept = float(np.mean([one["ndcg_within_with"] / one["ndcg_within_without"] for one in asked]))
+        goals.append(
+            goal(f"share-{language}", "share of the genre, times that without a request", 2.0, times, asked[0]["text"])
+        )
+        goals.append(
+            goal(f"order-{language}", "NDCG@10 among that genre, share of that without", 1.0, kept, asked[0]["text"])
+        )
+    slowest = max(sum(report["seconds"].values()) for report in reports.values())
+    goals.append({**goal("seconds", "steps 1 to 6, the slowest seed", 300.0, slowest, ""), "met": slowest <= 300})
+    write_json(
+        Path("bench/results/demo.json"),
+        {
+            "command": "make bench-demo SEEDS='" + " ".join(map(str, seeds)) + "'",
+            "date": datetime.now(UTC).date().isoformat(),
+            "cpu": platform.processor() or platform.machine(),
+            "seeds": seeds,
+            "rows": [{"model": name, "ndcg@10, validation and test": value} for name, value in mean.items()],
+            "goals": goals,
+        },
+    )
+
+
+def run(seed: int) -> dict[str, Any]:
+    file = WORK / f"demo-{seed}.json"
+    if not file.exists():
+        write_json(file, demo(Workspace(WORK / f"demo-{seed}"), seed))
+    report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return report
+
+
+def both(report: dict[str, Any], name: str) -> float:
+    """NDCG@10 of a model, validation and test together."""
+    model = next(model for model in report["models"] if model["name"] == name)
+    return float(model["metrics"]["ndcg@10"]["value"] + model["validation"]["ndcg@10"]["value"]) / 2
+
+
+def goal(name: str, text: str, target: float, value: float, note: str) -> dict[str, Any]:
+    met = value >= target
+    return {
+        "id": name,
+        "goal": text,
+        "target": target,
+        "value": value,
+        "low": None,
+        "high": None,
+        "met": met,
+        "note": note,
+    }
+
+
+if __name__ == "__main__":
+    main([int(seed) for seed in sys.argv[1:]])
