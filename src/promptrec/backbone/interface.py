@@ -23,7 +23,10 @@ Scores = npt.NDArray[np.float32]
 class Scorer(Protocol):
     """Anything that can rank: evaluation treats all models alike."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
 
     def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
         """(b, n) scores of the items at `rows` (all items where None); higher is better."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from promptrec.backbone.interface import Scorer, Scores
 from promptrec.baselines.content import ContentSimilarity
 from promptrec.baselines.ease import MOST_ITEMS, Ease
@@ -19,7 +17,7 @@ from promptrec.data.split import Split
 def fit_baselines(split: Split, catalogue: Catalogue, vectors: Scores, seed: int) -> list[Scorer]:
     """The baselines in the order of a report; EASE only up to `MOST_ITEMS` items. vectors: (n, d) content vectors."""
     training = training_matrix(split, len(catalogue))
-    scorers: list[Any] = [  # Scorer.name is declared settable, which a frozen class cannot be
+    scorers: list[Scorer] = [
         Popularity.fit(training),
         UserKNN.fit(training),
         ItemKNN.fit(training),
