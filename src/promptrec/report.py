@@ -12,6 +12,7 @@ import numpy as np
 from promptrec.backbone.wishes import attribute_words
 from promptrec.baselines.fit_all import fit_baselines
 from promptrec.baselines.matrix import training_matrix
+from promptrec.baselines.popularity import Popularity
 from promptrec.data.history import History
 from promptrec.data.split import Examples
 from promptrec.evaluate.page import write_report
@@ -46,7 +47,7 @@ def evaluate(
         models.append(Model(backbone, "prompt", prompt, steered_by(saved)))
     models += [Model(b, "baseline", b.name) for b in fit_baselines(split, catalogue, recommender.vectors, seed)]
     training = training_matrix(split, len(catalogue))
-    counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
+    counts = Popularity.fit(training).counts
     examples = {"test": split.leave_one_out(from_end=1), "validation": split.leave_one_out(from_end=2)}
     report = {
         "split": {"protocol": "leave-one-out, full catalogue, seen items out", "hash": split.hash, "seed": split.seed},

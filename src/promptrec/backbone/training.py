@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +32,7 @@ SHARED_NEGATIVES = 1_024
 
 
 def train_sequence(
-    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int, max_seconds: float | None = None
+    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int
 ) -> tuple[SequenceBackbone, dict[str, Any]]:
     """Train on the training people's events and return the frozen backbone and its curve.
 
@@ -48,7 +47,7 @@ def train_sequence(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     lengths = split.training_lengths()
     validation = split.leave_one_out(from_end=2)
-    best, best_epoch, curve, started = -1.0, -1, [], time.monotonic()
+    best, best_epoch, curve = -1.0, -1, []
     best_state = copy.deepcopy(network.state_dict())
     for epoch in progress(range(EPOCHS), "training", EPOCHS):
         network.train()
@@ -70,7 +69,7 @@ def train_sequence(
         curve.append({"epoch": epoch, "loss": loss_sum / max(batches, 1), "validation_ndcg@10": ndcg})
         if ndcg > best:
             best, best_epoch, best_state = ndcg, epoch, copy.deepcopy(network.state_dict())
-        if epoch - best_epoch >= PATIENCE or (max_seconds and time.monotonic() - started > max_seconds):
+        if epoch - best_epoch >= PATIENCE:
             break
     say(f"best epoch {best_epoch}: validation NDCG@10 {best:.4f}")
     network.load_state_dict(best_state)

@@ -59,7 +59,7 @@ class Histories:
     """Everybody's events in one block: person p has the events offsets[p]:offsets[p + 1].
 
     users: (p,) ids; offsets: (p + 1,) int64; rows: (n,) int64; times: (n,) float64, NaN where unknown;
-    values: (n,) float64, NaN where there is none; positions: (n,) int64, the event's row in the dataset's frame.
+    values: (n,) float64, NaN where there is none.
     """
 
     users: tuple[str, ...]

@@ -11,6 +11,7 @@ from promptrec.backbone.sequence import SequenceBackbone, device
 from promptrec.data.split import Examples
 from promptrec.errors import PromptrecError
 from promptrec.evaluate.protocol import rank
+from promptrec.evaluate.ranking import ndcg
 from promptrec.progress import progress
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
@@ -50,10 +51,10 @@ def tune_vectors(
     for step in progress(range(STEPS + 1), f"tuning {start.name}", STEPS + 1):
         if step % CHECK_EVERY == 0:
             current = Prompt(start.name, "soft", start.words, before, _frozen(tensors))
-            ndcg = float(ndcg_per_example(backbone, chosen, current).mean())
-            curve.append({"step": float(step), "validation_ndcg@10": ndcg})
-            if ndcg > best:
-                best, best_tensors = ndcg, _frozen(tensors)
+            score = float(ndcg_per_example(backbone, chosen, current).mean())
+            curve.append({"step": float(step), "validation_ndcg@10": score})
+            if score > best:
+                best, best_tensors = score, _frozen(tensors)
         drawn = rng.integers(len(training), size=BATCH)
         histories = [training.history(int(i)).last(HISTORY) for i in drawn]
         queries = backbone.queries(histories, {name: t.expand(BATCH, *t.shape) for name, t in tensors.items()})
@@ -71,4 +72,4 @@ def _frozen(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def ndcg_per_example(backbone: SequenceBackbone, examples: Examples, prompt: Prompt | None) -> npt.NDArray[np.float64]:
     """(n,) NDCG@10 over the full catalogue, seen items out."""
     ranking = rank(backbone, examples, make_query=lambda history: Query(history=history, prompt=prompt))
-    return np.where(ranking.ranks < 10, 1 / np.log2(ranking.ranks + 2.0), 0.0)
+    return ndcg(ranking.ranks)
