@@ -1,0 +1,29 @@
+"""One verb a job. Results go to stdout, progress to stderr; a user's error is one line and exit status 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from promptrec.cli import data, prompts, recommend, serve, train
+from promptrec.errors import PromptrecError
+
+app = typer.Typer(
+    help="A recommender that is trained once, frozen, and then steered by prompts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(prompts.app, name="prompts")
+for verb in (train.train, train.tune, train.evaluate, recommend.recommend, serve.serve, serve.demo):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Entry point: turns a user's error into one line and exit status 2."""
+    try:
+        app()
+    except PromptrecError as error:
+        print(f"promptrec: {error}", file=sys.stderr)
+        sys.exit(2)
