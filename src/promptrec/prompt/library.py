@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
 from promptrec.errors import NotFoundError, PromptrecError
+from promptrec.prompt.folder import CARD, read_folder, write_folder
 from promptrec.prompt.prompt import Prompt
 from promptrec.workspace import SCHEMA_VERSION, new_folder, read_json, write_json
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-MOST_BYTES = 20_480
 
 
 class PromptLibrary:
@@ -33,11 +31,14 @@ class PromptLibrary:
     def versions(self, name: str) -> list[int]:
         """The saved versions of a name, oldest first. Raises NotFoundError for an unknown name."""
         check_name(name)
-        found = [int(child.name) for child in (self.folder / name).glob("[0-9]*") if child.name.isdigit()]
+        found = self._numbers(name)
         if not found:
             there = ", ".join(self.names()) or "none yet"
             raise NotFoundError(f"prompt {name!r} is not in this workspace; there are: {there}")
-        return sorted(found)
+        return found
+
+    def _numbers(self, name: str) -> list[int]:
+        return sorted(int(child.name) for child in (self.folder / name).glob("[0-9]*") if child.name.isdigit())
 
     def active(self, name: str) -> int:
         """The version that `name` resolves to: the activated one, else the newest."""
@@ -48,78 +49,59 @@ class PromptLibrary:
         version = read_json(pointer, "active version").get("version")
         return int(version) if version in versions else versions[-1]
 
-    def save(self, prompt: Prompt) -> Prompt:
-        """Save as the next version of its name and return it with that version. Raises PromptrecError over 20 KB."""
+    def place(self, name: str, version: int) -> Path:
+        """The folder of a version that is there. Raises NotFoundError for another."""
+        if version not in self.versions(name):
+            raise NotFoundError(f"prompt {name!r} has no version {version}; it has {self.versions(name)}")
+        return self.folder / name / str(version)
+
+    def save(self, prompt: Prompt, files: Mapping[str, bytes] | None = None) -> Prompt:
+        """Save as the next version of its name and return it with that version. Raises PromptrecError over 20 KB.
+
+        The parts of a mix, and the base of a low-rank prompt, are kept as names and versions and must be saved before.
+        files: what else belongs into the version's folder, such as the examples it was tuned on.
+        """
         check_name(prompt.name)
-        folder = self.folder / prompt.name
-        versions = [int(child.name) for child in folder.glob("[0-9]*") if child.name.isdigit()]
-        saved = replace(prompt, version=max(versions, default=0) + 1)
-        with new_folder(folder / str(saved.version)) as staging:
-            save_file(dict(saved.tensors), staging / "prompt.safetensors")
-            size = (staging / "prompt.safetensors").stat().st_size
-            if size > MOST_BYTES:
-                raise PromptrecError(f"prompt {prompt.name!r}: {size:,} bytes, at most {MOST_BYTES:,} are allowed")
-            write_json(
-                staging / "card.json",
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "name": saved.name,
-                    "version": saved.version,
-                    "kind": saved.kind,
-                    "words": saved.words,
-                    "backbone": saved.backbone,
-                    "request_encoder": saved.request_encoder,
-                    "recipe": dict(saved.recipe),
-                    "card": dict(saved.card),
-                    "bytes": size,
-                },
-            )
+        for part, _ in prompt.parts:
+            self.place(part.name, part.version)
+        saved = replace(prompt, version=max(self._numbers(prompt.name), default=0) + 1)
+        with new_folder(self.folder / prompt.name / str(saved.version)) as staging:
+            write_folder(staging, saved, files or {})
         return saved
 
     def load(self, name: str, version: int | None = None) -> Prompt:
-        """Read a saved prompt. Raises NotFoundError for an unknown one and PromptrecError for a broken file."""
-        if version is None:
-            version = self.active(name)
-        elif version not in self.versions(name):
-            raise NotFoundError(f"prompt {name!r} has no version {version}; it has {self.versions(name)}")
-        folder = self.folder / name / str(version)
-        card = read_json(folder / "card.json", "prompt card")
-        try:
-            tensors = load_file(folder / "prompt.safetensors")
-        except (SafetensorError, OSError) as error:
-            raise PromptrecError(
-                f"{folder / 'prompt.safetensors'}: the prompt cannot be read ({error}); restore it or tune it again"
-            ) from None
-        return Prompt(
-            name=card["name"],
-            kind=card["kind"],
-            words=card["words"],
-            backbone=card["backbone"],
-            tensors=tensors,
-            version=card["version"],
-            request_encoder=card["request_encoder"],
-            recipe=card["recipe"],
-            card=card["card"],
-        )
+        """Read a saved prompt with its parts. Raises NotFoundError for an unknown one and PromptrecError for a broken
+        or altered file.
+        """
+        prompt, parts = read_folder(self.place(name, self.active(name) if version is None else version))
+        return replace(prompt, parts=tuple((self.load(part, number), weight) for part, number, weight in parts))
 
     def describe(self) -> list[dict[str, Any]]:
-        """One line a saved version, with `active` for the one its name resolves to."""
+        """One card a saved version, with `active` for the one its name resolves to."""
         return [
-            {**read_json(self.folder / name / str(version) / "card.json", "prompt card"), "active": version == active}
+            {**self.card(name, version), "active": version == active}
             for name in self.names()
+            if self._numbers(name)
             for active in [self.active(name)]
             for version in self.versions(name)
         ]
 
+    def card(self, name: str, version: int) -> dict[str, Any]:
+        """The card.json of a version."""
+        return read_json(self.place(name, version) / CARD, "prompt card")
+
     def activate(self, name: str, version: int) -> None:
         """Let `name` resolve to `version`, in one atomic step."""
-        if version not in self.versions(name):
-            raise NotFoundError(f"prompt {name!r} has no version {version}; it has {self.versions(name)}")
+        self.place(name, version)
         write_json(self.folder / name / "active.json", {"schema_version": SCHEMA_VERSION, "version": version})
 
     def delete(self, name: str) -> None:
-        """Remove a name with all its versions."""
+        """Remove a name with all its versions. Raises PromptrecError where another prompt is made of one of them."""
         self.versions(name)
+        users = {card["name"] for card in self.describe() for part in card.get("parts", []) if part["name"] == name}
+        if users - {name}:
+            others = ", ".join(sorted(users - {name}))
+            raise PromptrecError(f"prompt {name!r} is a part of {others}; delete that first")
         shutil.rmtree(self.folder / name)
 
 

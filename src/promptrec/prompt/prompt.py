@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -28,7 +28,9 @@ class Prompt:
     """Words and the vectors made of them, for one backbone.
 
     tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at every layer;
-        `shift` (d,): added to the query. Either may be missing.
+        `shift` (d,): added to the query. Either may be missing. A low-rank prompt has `left` (layers * 2 * tokens, r)
+        and `right` (r, width) instead of a prefix: their product is added to the prefix of its base, the one part that
+        many prompts share. A profile prompt has, besides these, the weights of its generator (`prompt/profile.py`).
     backbone, request_encoder: the fingerprints that the tensors depend on.
     recipe: what is needed to make the prompt again; card: what it was tuned on and what it scored.
     parts: of a mix, the prompts and their weights. A mix has no tensors of its own:
@@ -48,9 +50,19 @@ class Prompt:
 
     def flat(self) -> list[tuple[Prompt, float]]:
         """The prompts with tensors of which this one consists, with weights that add up to one."""
-        if self.kind != "mix":
-            return [(self, 1.0)]
-        return [(leaf, weight * share) for part, weight in self.parts for leaf, share in part.flat()]
+        if self.kind == "mix":
+            return [(leaf, weight * share) for part, weight in self.parts for leaf, share in part.flat()]
+        if "left" in self.tensors:
+            return [(replace(self, tensors=_composed(self), parts=()), 1.0)]
+        return [(self, 1.0)]
+
+
+def _composed(prompt: Prompt) -> dict[str, torch.Tensor]:
+    """The tensors of a low-rank prompt as a backbone takes them."""
+    base = prompt.parts[0][0].tensors["prefix"]
+    update = (prompt.tensors["left"] @ prompt.tensors["right"]).view(base.shape)
+    rest = {name: tensor for name, tensor in prompt.tensors.items() if name not in ("left", "right")}
+    return {**rest, "prefix": base + update}
 
 
 def mix(parts: list[tuple[Prompt, float]], name: str = "mix") -> Prompt:
@@ -59,8 +71,9 @@ def mix(parts: list[tuple[Prompt, float]], name: str = "mix") -> Prompt:
     Raises PromptrecError for no parts, a negative weight, weights that are all zero, or parts of several backbones.
     """
     total = sum(weight for _, weight in parts)
-    if not parts or total <= 0 or any(weight < 0 for _, weight in parts):
-        raise PromptrecError(f"prompt {name!r}: a mix needs weights of at least 0 and one above, found {parts!r}")
+    if not parts or not 0 < total < float("inf") or any(weight < 0 for _, weight in parts):
+        given = ", ".join(f"{part.name}={weight:g}" for part, weight in parts) or "nothing"
+        raise PromptrecError(f"prompt {name!r}: a mix needs weights of at least 0 and one above, found {given}")
     backbones = {part.backbone for part, _ in parts}
     if len(backbones) > 1:
         raise PromptrecError(f"prompt {name!r}: the parts of a mix belong to {len(backbones)} backbones, expected one")
