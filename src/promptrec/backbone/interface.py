@@ -49,6 +49,26 @@ class Backbone(ABC):
     def encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
         """(b, d) vectors of length one; row i is steered by tensors[i], which may be empty. Differentiable in them."""
 
+    @property
+    @abstractmethod
+    def scale(self) -> float:
+        """What the products of queries and items are multiplied with to become the logits of a loss."""
+
+    @abstractmethod
+    def queries(self, histories: Sequence[History], stacked: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(b, d) queries before they are brought to length one, what tuning's loss uses; stacked: (b, ...) tensors."""
+
+    def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The prefix (layers, 2, t, width) that input vectors (t, width) before a history amount to. Differentiable.
+
+        Raises PromptrecError where the backbone reads no sequence.
+        """
+        raise PromptrecError(f"the {self.name} backbone takes no prefix of {len(tokens)} vectors; use --method shift")
+
+    def input_vectors(self, rows: Rows) -> torch.Tensor:
+        """(n, width) what stands for items at the input, for a backbone that takes a prefix."""
+        raise PromptrecError(f"the {self.name} backbone reads no sequence of {len(rows)} items; use --method shift")
+
     def encode_queries(self, queries: Sequence[Query]) -> torch.Tensor:
         """Q (b, d): each row follows its own prompt; a mix is the normalised weighted sum of its parts' vectors."""
         leaves = [query.prompt.flat() if query.prompt else [(None, 1.0)] for query in queries]

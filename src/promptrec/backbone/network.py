@@ -99,6 +99,21 @@ class SequenceNetwork(nn.Module):
         projected: Tensor = self.project_content(self.content_drop(self.content))
         return ids + projected
 
+    def input_prefix(self, tokens: Tensor) -> Tensor:
+        """The keys and values (layers, 2, t, width) that vectors (t, width) have when they stand before a history.
+
+        Vectors in front see only one another, so their keys and values do not depend on the history: an input prefix
+        is a prefix at every layer that is made of fewer numbers.
+        """
+        x, parts = tokens[None], []
+        mask = torch.ones(1, 1, len(tokens), len(tokens), dtype=torch.bool, device=tokens.device)
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            _, key, value = layer.query_key_value(layer.attention_norm(x)).chunk(3, dim=-1)
+            parts.append(torch.cat([key, value]))
+            x = layer(x, mask, None, last_only=False)
+        return torch.stack(parts)
+
     def forward(
         self, items: Tensor, rows: Tensor, times: Tensor, prefix: Tensor | None = None, last_only: bool = False
     ) -> Tensor:

@@ -101,6 +101,12 @@ class SequenceBackbone(Backbone):
         queries: torch.Tensor = F.pad(encoded[:, 0], (0, self._keys.shape[1] - encoded.shape[-1]))
         return queries + stacked["shift"] if "shift" in stacked else queries
 
+    def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.network.input_prefix(tokens)
+
+    def input_vectors(self, rows: Rows) -> torch.Tensor:
+        return self.item_parts[torch.from_numpy(rows).to(self.item_parts.device)]
+
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write weights and config.json into an existing folder."""
         save_file(self.network.state_dict(), folder / "weights.safetensors")
