@@ -50,20 +50,22 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [program, *arguments] if program == "promptrec" else arguments)
+            status: object = 0
             try:
                 if program == "promptrec":
                     main()
                 else:
                     runpy.run_path(arguments[0], run_name="__main__")
             except SystemExit as ended:
-                assert not ended.code, f"{command}: ended with {ended.code}"
+                status = ended.code
+            assert not status, f"{command}: ended with {status}"
         return printed.getvalue()
 
     return run_one
 
 
 def write_cut(source: Path, folder: Path, people: pl.Series, items: pl.Series | None = None) -> None:
-    """Write events.csv.gz and items.csv.gz of some people, and of the items that they or `items` name, into `folder`."""
+    """Write events.csv.gz and items.csv.gz of some people and of the items that they or `items` name into `folder`."""
     events = pl.read_csv(source / "events.csv.gz", infer_schema=False)
     events = events.filter(pl.col("user_id").is_in(people.implode()))
     catalogue = pl.read_csv(source / "items.csv.gz", infer_schema=False)
