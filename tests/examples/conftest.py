@@ -12,20 +12,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from promptrec.cli import main
 
 ROOT = Path(__file__).parents[2]
-Run = Callable[[str], str]
-
-
-def commands(readme: str) -> list[str]:
-    """The lines that begin with `$ ` in the console blocks of examples/`readme`, without the `$ `."""
-    text = (ROOT / "examples" / readme).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +28,10 @@ def published() -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a `promptrec …` or `python …` command in this process and in a new folder, and gives what it prints.
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Runs a `promptrec …` or `python …` command in this process and gives what it prints; a failure fails the test.
 
-    The folder has the repository's examples; a command that fails fails the test.
+    It runs in `tmp_path`, which has the repository's examples, as a checkout has.
     """
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
@@ -58,19 +49,24 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
                     runpy.run_path(arguments[0], run_name="__main__")
             except SystemExit as ended:
                 status = ended.code
-            assert not status, f"{command}: ended with {status}"
+        assert not status, f"{command}: ended with {status}"
         return printed.getvalue()
 
     return run_one
 
 
-def write_cut(source: Path, folder: Path, people: pl.Series, items: pl.Series | None = None) -> None:
-    """Write events.csv.gz and items.csv.gz of some people and of the items that they or `items` name into `folder`."""
-    events = pl.read_csv(source / "events.csv.gz", infer_schema=False)
-    events = events.filter(pl.col("user_id").is_in(people.implode()))
-    catalogue = pl.read_csv(source / "items.csv.gz", infer_schema=False)
-    kept = events["item_id"] if items is None else pl.concat([events["item_id"], items])
-    catalogue = catalogue.filter(pl.col("item_id").is_in(kept.implode()))
-    folder.mkdir(parents=True)
-    events.write_csv(folder / "events.csv.gz", compression="gzip")
-    catalogue.write_csv(folder / "items.csv.gz", compression="gzip")
+@pytest.fixture
+def follow(run: Callable[[str], str]) -> Callable[[str], dict[str, str]]:
+    """Runs every command of a README under examples/: {command: what it printed}.
+
+    Commands are the lines that begin with `$ ` in console blocks.
+    """
+
+    def follow_readme(name: str) -> dict[str, str]:
+        text = (ROOT / "examples" / name).read_text(encoding="utf-8")
+        blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+        commands = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+        assert commands, f"examples/{name} has no commands"
+        return {command: run(command) for command in commands}
+
+    return follow_readme
