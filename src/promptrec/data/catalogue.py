@@ -94,8 +94,10 @@ class Catalogue:
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        """One text an item: title (year). words of its attributes. description."""
-        parts = [[title] for title in self.titles]
+        """One text an item: title (year). words of its attributes. description. Without a title it begins with the
+        whole description, without both with the id."""
+        names = self.items.select(pl.coalesce(self._text("title"), self._text("description"), "id")).to_series()
+        parts = [[name] for name in names]
         if "year" in self.attributes:
             for part, year in zip(parts, self.items["year"].to_list(), strict=True):
                 if year is not None:
@@ -105,7 +107,9 @@ class Catalogue:
                 if words:
                     part.append(" ".join(words))
         if "description" in self.items.columns:
-            for part, text in zip(parts, self.items["description"].fill_null("").to_list(), strict=True):
-                if text and text[:80] != part[0]:
+            for part, name, text in zip(
+                parts, names, self.items.select(self._text("description")).to_series(), strict=True
+            ):
+                if text and text != name:
                     part.append(text)
         return tuple(". ".join(part) for part in parts)
