@@ -49,8 +49,8 @@ def products(path: Path, wanted: dict[str, int]) -> pl.DataFrame:
         {
             "item_id": list(wanted.values()),
             "asin": list(wanted),
-            "title": [html.unescape(found.get(asin, {}).get("title", "")) for asin in wanted],
-            "attributes": ["|".join(w for w in words[asin] if carried[w] >= FEWEST_ITEMS) for asin in wanted],
+            "title": [html.unescape(found.get(asin, {}).get("title", "")) or None for asin in wanted],
+            "attributes": ["|".join(w for w in words[asin] if carried[w] >= FEWEST_ITEMS) or None for asin in wanted],
         }
     )
 

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+
+def test_the_readme_runs_on_a_cut(
+    run: Callable[[str], str],
+    follow: Callable[[str], dict[str, str]],
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PROMPTREC_DATA", str(published))
+    run("python examples/shop/cut.py 80 data")
+    monkeypatch.setenv("PROMPTREC_DATA", str(tmp_path / "data"))
+
+    printed = follow("shop/README.md")
+
+    related, asked = (text for command, text in printed.items() if command.startswith("promptrec recommend"))
+    assert related != asked
+    assert "a gift for a man who likes fragrance" in asked
+    scores = next(text for command, text in printed.items() if "campaign.py" in command)
+    for measure in ("without the prompt", "with mens", "difference", "best baseline", "prompt over baseline"):
+        assert measure in scores
+    assert "recency-item-knn" in next(text for command, text in printed.items() if " evaluate " in command)
+
+
+def test_the_converter_reads_amazons_reviews(run: Callable[[str], str], tmp_path: Path) -> None:
+    reviews = [("A2", "B3", 30), ("A1", "B1", 10), ("A2", "B1", 20), ("A1", "B2", 10), ("A2", "B2", 30)]
+    reviews += [("A3", f"C{n}", n) for n in range(4)]
+    rows = [{"reviewerID": who, "asin": what, "overall": 5.0, "unixReviewTime": when} for who, what, when in reviews]
+    products = [
+        {"asin": "B1", "title": "Men's &amp; more", "brand": "OPI", "categories": [["Beauty", "Fragrance", "Men's"]]},
+        {"asin": "B2", "categories": [["Beauty", "Fragrance"]], "description": 'it\'s "good"'},
+        *({"asin": f"C{n}", "title": f"C{n}", "categories": [["Beauty", "Fragrance"]]} for n in range(4)),
+        {"asin": "never bought", "title": "other", "categories": [["Beauty", "Men's"]]},
+    ]
+    (tmp_path / "downloads").mkdir()
+    with gzip.open(tmp_path / "downloads/reviews_Beauty_5.json.gz", "wt", encoding="utf-8") as out:
+        out.writelines(json.dumps(row) + "\n" for row in rows)
+    with gzip.open(tmp_path / "downloads/meta_Beauty.json.gz", "wt", encoding="utf-8") as out:
+        out.writelines(f"{product}\n" for product in products)
+
+    run("python examples/shop/convert.py downloads data")
+
+    events, items = (pl.read_csv(tmp_path / f"data/beauty/{name}.csv.gz") for name in ("events", "items"))
+    assert events.columns == ["user_id", "item_id", "position"]
+    assert events.rows()[:5] == [(1, 1, 0), (1, 2, 1), (1, 3, 2), (2, 1, 0), (2, 3, 1)]
+    assert items.rows()[:3] == [
+        (1, "B1", "Men's & more", "Fragrance"),  # one item is too few for OPI and Men's
+        (2, "B3", None, None),  # nothing is known about it
+        (3, "B2", None, "Fragrance"),
+    ]
+    assert len(items) == 7
