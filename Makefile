@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser lint types bench-demo
+.PHONY: setup demo test browser postgres lint types bench-demo
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -16,11 +16,14 @@ setup: .venv/.ready  ## make .venv and install promptrec into it
 demo: setup  ## fetch MovieLens-100K, train, tune, evaluate and serve
 	$(BIN)/promptrec demo
 
-test: setup browser  ## set up and run all tests
+test: setup browser postgres  ## set up and run all tests
 	$(BIN)/python -m pytest
 
 browser:  # the browser tests need Debian's chromium; CI installs it, elsewhere they skip when it is missing
 	@if [ -n "$$CI" ] && [ ! -x /usr/bin/chromium ]; then apt-get update -qq && apt-get install -qq -y chromium; fi
+
+postgres:  # the event store's tests start a PostgreSQL server of their own; CI installs it, elsewhere they skip without it
+	@if [ -n "$$CI" ] && [ ! -d /usr/lib/postgresql ]; then apt-get update -qq && apt-get install -qq -y postgresql; fi
 
 lint: setup  ## style and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -13,6 +13,7 @@ import httpx
 import polars as pl
 import pytest
 import uvicorn
+from postgres import PostgresServer, missing
 
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
 from promptrec.data.history import Event
@@ -20,7 +21,7 @@ from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.recommender import Item, Recommendation, Recommender
 from promptrec.serve.app import create_app
 from promptrec.serve.server import _bind
-from promptrec.serve.store import EventStore
+from promptrec.serve.store.sqlite import SqliteStore
 
 TITLES = [
     ("50", "Star Wars", ["Action", "Sci-Fi"]),
@@ -84,6 +85,18 @@ class SmallRecommender:
         return Recommendation(items, used, request, tuple(ignored))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the whole run; who stops it starts it again."""
+    if (reason := missing()) and "CI" not in os.environ:
+        pytest.skip(reason)
+    server = PostgresServer.make()
+    server.start()
+    yield server
+    server.stop()
+    server.remove()
+
+
 @pytest.fixture
 def recommender() -> Recommender:
     """A small one, or that of the workspace which PROMPTREC_WORKSPACE names (for the screenshot)."""
@@ -94,7 +107,7 @@ def recommender() -> Recommender:
 
 @pytest.fixture
 def address(recommender: Recommender, tmp_path: Path) -> Iterator[str]:
-    store = EventStore(tmp_path / "state.db")
+    store = SqliteStore(tmp_path / "state.db")
     listening = _bind("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(create_app(recommender, store), log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -13,7 +13,7 @@ from promptrec.errors import PromptrecError
 from promptrec.progress import say
 from promptrec.recommender import Recommender
 from promptrec.serve.app import create_app
-from promptrec.serve.store import EventStore
+from promptrec.serve.store.sqlite import SqliteStore
 from promptrec.workspace import Workspace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -27,7 +27,7 @@ def serve(workspace: Path, port: int = 8000, host: str = "127.0.0.1") -> None:
     listening = _bind(host, port)
     try:
         recommender = Recommender.load(workspace)
-        store = EventStore(Workspace(Path(workspace)).state)
+        store = SqliteStore(Workspace(Path(workspace)).state)
         try:
             torch.set_num_threads(1)
             app = create_app(recommender, store)
