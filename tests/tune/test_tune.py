@@ -10,7 +10,7 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import mix
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
-from promptrec.tune.gradient import ndcg_per_example
+from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.tune import tune
 
 EVEN_FILMS = "rating = 5"

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from promptrec.cli import data, prompts, recommend, serve, train
+from promptrec.cli import data, prompts, recommend, serve, train, tune
 from promptrec.errors import PromptrecError
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(prompts.app, name="prompts")
-for verb in (train.train, train.tune, train.evaluate, recommend.recommend, serve.serve, serve.demo):
+for verb in (train.train, tune.tune, train.evaluate, recommend.recommend, serve.serve, serve.demo):
     app.command()(verb)
 
 

@@ -1,4 +1,4 @@
-"""`promptrec train`, `tune` and `evaluate`."""
+"""`promptrec train` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -22,23 +22,6 @@ def train(
     recommender = promptrec.training.train(Workspace(workspace), people_out, seed)
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
-
-
-def tune(
-    name: str,
-    scenario: Annotated[str, typer.Option(help="SQL over events joined with items: rating = 5")],
-    text: Annotated[str | None, typer.Option(help="Words that the prompt starts from.")] = None,
-    seed: SeedOption = 0,
-    workspace: WorkspaceOption = DEFAULT,
-    as_json: JsonOption = False,
-) -> None:
-    """Tune a prompt for a scenario by gradient descent on the prompt alone."""
-    from promptrec.recommender import Recommender
-    from promptrec.tune.tune import tune as tune_prompt
-
-    prompt = tune_prompt(Recommender.load(workspace), name, scenario, text, seed)
-    document = {"name": prompt.name, "version": prompt.version, "recipe": prompt.recipe, "card": prompt.card}
-    show(document, as_json, [f"saved {prompt.name} version {prompt.version}", f"test people: {prompt.card['test']}"])
 
 
 def evaluate(

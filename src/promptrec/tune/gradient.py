@@ -2,74 +2,112 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-import torch
-import torch.nn.functional as F
+from dataclasses import dataclass, replace
 
-from promptrec.backbone.sequence import SequenceBackbone, device
+import numpy as np
+import torch
+
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.sequence import device
 from promptrec.data.split import Examples
-from promptrec.errors import PromptrecError
-from promptrec.evaluate.protocol import rank
-from promptrec.evaluate.ranking import ndcg
 from promptrec.progress import progress
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.seeding import generator
+from promptrec.tune.objective import Loss
+from promptrec.tune.score import ndcg_per_example
+from promptrec.tune.start import Start, Tunable
 
-STEPS = 200
+STEPS = 300
 BATCH = 128
 HISTORY = 50
 CHECK_EVERY = 20
-PREFIX_RATE = 1e-2
-SHIFT_RATE = 3e-3
+PATIENCE = 5
+MOST_TO_CHOOSE = 500
+LOUDNESS = (1.0, 0.5, 0.25, 0.0)
 
 
-def tune_vectors(
-    backbone: SequenceBackbone,
-    start: Prompt,
-    training: Examples,
-    validation: Examples,
-    seed: int,
-) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-    """Minimise the cross-entropy of the examples' items over the prompt's tensors alone, beginning at those of `start`.
+@dataclass(frozen=True)
+class Descent:
+    """The prompt of the step that validation chose, and the curve: step, loss of training, score of validation."""
 
-    Returns the tensors of the step that is best on `validation` (NDCG@10 over the full catalogue; the start itself is
-    among the candidates) and the curve. Raises PromptrecError without examples.
+    prompt: Prompt
+    curve: list[dict[str, float]]
+
+
+def descend(
+    backbone: Backbone, tunable: Tunable, loss: Loss, training: Examples, validation: Examples, seed: int
+) -> Descent:
+    """Minimise `loss` over the leaves of `tunable` with AdamW and return what was best on `validation`.
+
+    The score of a step, higher is better, is NDCG@10 over the full catalogue where relevance is all that counts, else
+    the negative loss. The start is among the candidates; after five checks without a better one, 20 steps apart, tuning
+    stops.
     """
-    for name, examples in (("tune on", training), ("choose on", validation)):
-        if not len(examples):
-            raise PromptrecError(f"prompt {start.name!r}: the scenario leaves no examples to {name}; widen it")
-    before = backbone.fingerprint
-    rng = generator(seed, f"tune {start.name}")
-    tensors = {name: tensor.clone().to(device()).requires_grad_() for name, tensor in start.tensors.items()}
-    rates = {"prefix": PREFIX_RATE, "shift": SHIFT_RATE}
-    optimizer = torch.optim.AdamW([{"params": [t], "lr": rates[n]} for n, t in tensors.items()], weight_decay=0.0)
-    keys, targets = backbone.encode_items(), torch.from_numpy(training.targets).to(device())
-    chosen = validation.take(np.sort(rng.permutation(len(validation))[:1_000]))
-    best, best_tensors, curve = -1.0, _frozen(tensors), []
-    for step in progress(range(STEPS + 1), f"tuning {start.name}", STEPS + 1):
+    name = tunable.start.name
+    rng = generator(seed, f"tune {name}")
+    optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
+    chosen = validation.take(np.sort(rng.permutation(len(validation))[:MOST_TO_CHOOSE]))
+    best, best_score, best_step = tunable.prompt(), -np.inf, 0
+    curve: list[dict[str, float]] = []
+    keys = backbone.encode_items()
+    losses: list[float] = []
+    for step in progress(range(STEPS + 1), f"tuning {name}", STEPS + 1):
         if step % CHECK_EVERY == 0:
-            current = Prompt(start.name, "soft", start.words, before, _frozen(tensors))
-            score = float(ndcg_per_example(backbone, chosen, current).mean())
-            curve.append({"step": float(step), "validation_ndcg@10": score})
-            if score > best:
-                best, best_tensors = score, _frozen(tensors)
-        drawn = rng.integers(len(training), size=BATCH)
-        histories = [training.history(int(i)).last(HISTORY) for i in drawn]
-        queries = backbone.queries(histories, {name: t.expand(BATCH, *t.shape) for name, t in tensors.items()})
-        loss = F.cross_entropy(backbone.scale * queries @ keys.T, targets[torch.from_numpy(drawn).to(device())])
+            current = tunable.prompt()
+            score = _score(backbone, current, loss, chosen)
+            curve.append({"step": step, "loss": float(np.mean(losses or [np.nan])), "validation": score})
+            losses = []
+            if score > best_score:
+                best, best_score, best_step = current, score, step
+            if step - best_step >= PATIENCE * CHECK_EVERY:
+                break
+        drawn = training.take(rng.integers(len(training), size=min(BATCH, len(training))))
+        histories = [history.last(HISTORY) for history in drawn]
+        stacked = {key: tensor.expand(len(drawn), *tensor.shape) for key, tensor in tunable.tensors().items()}
+        logits = backbone.scale * backbone.queries(histories, stacked) @ keys.T
+        value = loss(logits, torch.from_numpy(drawn.targets).to(device()), histories)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    return best_tensors, curve
+        losses.append(value.item())
+    curve[0].pop("loss")
+    return Descent(best, curve)
 
 
-def _frozen(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone().cpu() for name, tensor in tensors.items()}
+def loudness(backbone: Backbone, start: Start, loss: Loss, validation: Examples) -> Start:
+    """The start with its shift as loud as validation likes: words and items may say too much, or nothing of use."""
+    if start.saved is not None or not start.prompt.words:
+        return start
+    chosen = validation.take(np.arange(0, len(validation), max(1, len(validation) // MOST_TO_CHOOSE)))
+    shift = start.prompt.tensors["shift"]
+    tried = [replace(start.prompt, tensors={**start.prompt.tensors, "shift": part * shift}) for part in LOUDNESS]
+    best = max(tried, key=lambda prompt: _score(backbone, prompt, loss, chosen))
+    return replace(start, prompt=best)
 
 
-def ndcg_per_example(backbone: SequenceBackbone, examples: Examples, prompt: Prompt | None) -> npt.NDArray[np.float64]:
-    """(n,) NDCG@10 over the full catalogue, seen items out."""
-    ranking = rank(backbone, examples, make_query=lambda history: Query(history=history, prompt=prompt))
-    return ndcg(ranking.ranks)
+def _score(backbone: Backbone, prompt: Prompt, loss: Loss, examples: Examples) -> float:
+    if loss.objective.only_relevance:
+        return float(ndcg_per_example(backbone, examples, prompt).mean())
+    return -mean_loss(backbone, prompt, loss, examples)
+
+
+def mean_loss(backbone: Backbone, prompt: Prompt | None, loss: Loss, examples: Examples) -> float:
+    """The mean loss of a prompt on examples; queries are of length one where the prompt is a mix."""
+    total = 0.0
+    with torch.inference_mode():
+        keys = backbone.encode_items()
+        for start in range(0, len(examples), BATCH):
+            chunk = examples.take(np.arange(start, min(start + BATCH, len(examples))))
+            histories = [history.last(HISTORY) for history in chunk]
+            leaves = prompt.flat() if prompt else []
+            if len(leaves) > 1:
+                queries = backbone.encode_queries([Query(history=history, prompt=prompt) for history in histories])
+            else:
+                own = {
+                    k: t.to(keys.device).expand(len(chunk), *t.shape) for p, _ in leaves for k, t in p.tensors.items()
+                }
+                queries = backbone.queries(histories, own)
+            targets = torch.from_numpy(chunk.targets).to(keys.device)
+            total += float(loss(backbone.scale * queries @ keys.T, targets, histories)) * len(chunk)
+    return total / len(examples)

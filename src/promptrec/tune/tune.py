@@ -1,52 +1,98 @@
-"""`tune`: a scenario's events become examples, a text becomes a prompt, gradient descent makes it fit."""
+"""`tune`: examples of a task, a start, an objective; gradient descent makes the prompt fit, validation chooses."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
-import torch
-
-from promptrec.data.scenario import match
-from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.library import check_name
 from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
-from promptrec.seeding import torch_generator
-from promptrec.tune.gradient import ndcg_per_example, tune_vectors
+from promptrec.tune.gradient import Descent, descend, loudness
+from promptrec.tune.objective import Loss, Objective
+from promptrec.tune.reading import read
+from promptrec.tune.score import scores
+from promptrec.tune.start import Method, Start, Tunable, start_of
+from promptrec.tune.task import Task, task_of
+
+DEFAULT_METHOD: Method = "prefix"
+EXAMPLES_FILE = "examples.csv"
 
 
-def tune(recommender: Recommender, name: str, scenario: str, text: str | None = None, seed: int = 0) -> Prompt:
-    """Tune a prompt for `scenario` on training people, choose its step on validation people, score it once on test
-    people, and save it as the next version of `name`.
+def tune(
+    recommender: Recommender,
+    name: str,
+    scenario: str | None = None,
+    text: str | None = None,
+    seed: int = 0,
+    *,
+    examples: str | Path | None = None,
+    items: Sequence[str] = (),
+    start: str | None = None,
+    method: str = DEFAULT_METHOD,
+    objective: Objective | None = None,
+    limit: int | None = None,
+) -> Prompt:
+    """Tune a prompt on training people, choose its step on validation people, score it once on test people, and save it
+    as the next version of `name`.
 
-    scenario: one SQL expression over events joined with items. text: words to start from; without it, a random start.
-    Raises PromptrecError for a bad name, a scenario that does not parse or matches nothing, or too few people out.
+    scenario: one SQL expression over events joined with items; examples: a file instead (see `task_of`); limit: at most
+    so many training examples. text, items, start: words, item ids or a saved prompt to begin at; with none of them the
+    shift begins at zero and a prefix at random. method: which vectors change (see docs/tune.md).
+    Raises PromptrecError, naming it, for whatever cannot work.
     """
     check_name(name)
-    backbone, split = recommender.backbone, recommender.split
-    matches = match(recommender.dataset, scenario)
-    training = split.matching(split.training, matches)
-    test = split.matching(split.test, matches)
-    start = recommender.requests.prompt(text, name) if text else _random_start(recommender, name, seed)
-    tensors, curve = tune_vectors(backbone, start, training, split.matching(split.validation, matches), seed)
-    tuned = replace(start, kind="soft", words=text or scenario, tensors=tensors)
-    card = {"examples": len(training), "curve": curve, "test_examples": len(test), "test": None}
-    if len(test):
-        before, after = (ndcg_per_example(backbone, test, prompt) for prompt in (None, tuned))
-        card["test"] = {
-            "ndcg@10_without": bootstrap_interval(before, seed),
-            "ndcg@10_with": bootstrap_interval(after, seed),
-            "difference": paired_difference(after, before, seed),
-        }
-    recipe = {"verb": "tune", "scenario": scenario, "text": text, "seed": seed}
-    return recommender.library.save(replace(tuned, recipe=recipe, card=card))
-
-
-def _random_start(recommender: Recommender, name: str, seed: int) -> Prompt:
-    shape = recommender.backbone.prompt_shape
-    noise = torch_generator(seed, f"start {name}")
-    tensors = {
-        "prefix": 0.02 * torch.randn(shape.layers, 2, shape.tokens, shape.width, generator=noise),
-        "shift": torch.zeros(shape.shift),
+    objective = objective or Objective()
+    task = task_of(recommender, scenario, examples, limit, seed)
+    begin = start_of(recommender, name, text, items, start)
+    found = descent_of(recommender, task, begin, method, objective, seed)
+    recipe = {
+        "verb": "tune",
+        "scenario": scenario,
+        "examples": EXAMPLES_FILE if examples else None,
+        "text": text,
+        "items": list(items) or None,
+        "start": start,
+        "method": method,
+        "objective": asdict(objective),
+        "limit": limit,
+        "seed": seed,
     }
-    return Prompt(name, "soft", "", recommender.backbone.fingerprint, tensors)
+    words = begin.prompt.words or task.words
+    prompt = replace(
+        found.prompt, words=words, recipe={key: value for key, value in recipe.items() if value is not None}
+    )
+    card = card_of(recommender, task, prompt, objective, seed, curve=found.curve)
+    files = {EXAMPLES_FILE: task.source} if task.source else {}
+    return recommender.library.save(replace(prompt, card=card), files)
+
+
+def descent_of(
+    recommender: Recommender, task: Task, begin: Start, method: str, objective: Objective, seed: int
+) -> Descent:
+    """The descent alone, nothing tested and nothing saved."""
+    loss = Loss(objective, recommender.catalogue, recommender.vectors, recommender.split)
+    begin = loudness(recommender.backbone, begin, loss, task.validation)
+    tunable = Tunable(recommender.backbone, begin, method, seed)
+    return descend(recommender.backbone, tunable, loss, task.training, task.validation, seed)
+
+
+def card_of(
+    recommender: Recommender, task: Task, prompt: Prompt, objective: Objective, seed: int, **more: Any
+) -> dict[str, Any]:
+    """What every way of making a prompt writes on its card: data, examples, objective, scores and reading."""
+    manifest = recommender.dataset.manifest
+    return {
+        "data": f"{manifest.get('name', 'dataset')}, hash {recommender.dataset.hash[:16]}",
+        "task": task.words,
+        "examples": len(task.training),
+        "validation_examples": len(task.validation),
+        "test_examples": len(task.test),
+        "objective": str(objective),
+        "validation": scores(recommender, task.validation, prompt, objective, seed),
+        "test": scores(recommender, task.test, prompt, objective, seed),
+        "reading": read(recommender, prompt, task.training, seed),
+        **more,
+    }

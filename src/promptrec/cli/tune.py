@@ -1,0 +1,75 @@
+"""`promptrec tune`, `search`, `transfer` and `improve`: the ways to make a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptrec.cli.options import DEFAULT, JsonOption, SeedOption, WorkspaceOption, show
+from promptrec.prompt.prompt import Prompt
+
+ScenarioOption = Annotated[str | None, typer.Option(help="SQL over events joined with items: rating = 5")]
+ExamplesOption = Annotated[
+    Path | None, typer.Option(help="A CSV file of examples instead: user,item or history,item a line.")
+]
+LimitOption = Annotated[int | None, typer.Option(help="At most so many training examples, drawn with the seed.")]
+TextOption = Annotated[str | None, typer.Option(help="Words to start from.")]
+
+
+def tune(
+    name: str,
+    scenario: ScenarioOption = None,
+    examples: ExamplesOption = None,
+    text: TextOption = None,
+    items: Annotated[str, typer.Option(help="Item ids to start from, separated by commas.")] = "",
+    start: Annotated[str | None, typer.Option(help="A saved prompt to start from.")] = None,
+    method: Annotated[str, typer.Option(help="What changes: shift, input, prefix or low-rank.")] = "prefix",
+    relevance: Annotated[float, typer.Option(help="Weight of relevance.")] = 1.0,
+    value: Annotated[str | None, typer.Option(help="COLUMN or COLUMN=WEIGHT: prefer items where it is high.")] = None,
+    novelty: Annotated[float, typer.Option(help="Weight of items that few people know.")] = 0.0,
+    variety: Annotated[float, typer.Option(help="Weight of lists of unlike items.")] = 0.0,
+    calibration: Annotated[float, typer.Option(help="Weight of lists in the proportions of the history.")] = 0.0,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Tune a prompt for a scenario by gradient descent on the prompt alone."""
+    from promptrec.recommender import Recommender
+    from promptrec.tune.objective import Objective, parse_value
+    from promptrec.tune.tune import tune as tune_prompt
+
+    column, weight = parse_value(value) if value else (None, 0.0)
+    objective = Objective(relevance, weight, column, novelty, variety, calibration)
+    ids = [part.strip() for part in items.split(",") if part.strip()]
+    prompt = tune_prompt(
+        Recommender.load(workspace),
+        name,
+        scenario,
+        text,
+        seed,
+        examples=examples,
+        items=ids,
+        start=start,
+        method=method,
+        objective=objective,
+        limit=limit,
+    )
+    show_made(prompt, as_json)
+
+
+def show_made(prompt: Prompt, as_json: bool) -> None:
+    """The new version, its words and what it scored."""
+    document = {"name": prompt.name, "version": prompt.version, "kind": prompt.kind, "words": prompt.words}
+    lines = [f"saved {prompt.name} version {prompt.version} ({prompt.kind}): {prompt.words}"]
+    for people in ("validation", "test"):
+        score = (prompt.card.get(people) or {}).get("ndcg@10")
+        if score:
+            change = score["difference"]
+            lines.append(
+                f"{people} people: NDCG@10 {score['without']['value']:.4f} without, {score['with']['value']:.4f} with "
+                f"(difference {change['value']:+.4f}, {change['low']:+.4f} to {change['high']:+.4f})"
+            )
+    show({**document, "recipe": prompt.recipe, "card": prompt.card}, as_json, lines)

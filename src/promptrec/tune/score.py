@@ -1,0 +1,74 @@
+"""What a prompt scores on examples, beside no prompt at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from promptrec.backbone.interface import Backbone
+from promptrec.data.split import Examples
+from promptrec.evaluate.beyond import diversity, novelty
+from promptrec.evaluate.protocol import Ranking, rank
+from promptrec.evaluate.ranking import hit_rate, ndcg
+from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.prompt.prompt import Prompt
+from promptrec.prompt.query import Query
+from promptrec.recommender import Recommender
+from promptrec.seeding import generator
+from promptrec.tune.objective import Objective, item_values, training_counts
+
+MOST_SCORED = 2_000
+
+Floats = npt.NDArray[np.float64]
+
+
+def ranking_of(backbone: Backbone, examples: Examples, prompt: Prompt | None) -> Ranking:
+    """The full catalogue for each example, seen items out."""
+    return rank(backbone, examples, make_query=lambda history: Query(history=history, prompt=prompt))
+
+
+def ndcg_per_example(backbone: Backbone, examples: Examples, prompt: Prompt | None) -> Floats:
+    """(n,) NDCG@10 over the full catalogue, seen items out."""
+    return ndcg(ranking_of(backbone, examples, prompt).ranks)
+
+
+def scores(
+    recommender: Recommender, examples: Examples, prompt: Prompt, objective: Objective, seed: int
+) -> dict[str, Any] | None:
+    """For each metric the mean `without` the prompt, `with` it, and the paired `difference`, with 95% intervals.
+
+    Besides relevance: novelty and diversity of the lists and, where the objective has one, the mean value of their
+    items in standard deviations of the catalogue. Of more than 2,000 examples so many are drawn. None for no examples.
+    """
+    if not len(examples):
+        return None
+    examples = examples.take(np.sort(generator(seed, "scored").permutation(len(examples))[:MOST_SCORED]))
+    before, after = (_metrics(recommender, examples, one, objective) for one in (None, prompt))
+    return {
+        name: {
+            "without": bootstrap_interval(before[name], seed),
+            "with": bootstrap_interval(after[name], seed),
+            "difference": paired_difference(after[name], before[name], seed),
+        }
+        for name in before
+    }
+
+
+def _metrics(
+    recommender: Recommender, examples: Examples, prompt: Prompt | None, objective: Objective
+) -> dict[str, Floats]:
+    split, items = recommender.split, len(recommender.catalogue)
+    ranking = ranking_of(recommender.backbone, examples, prompt)
+    found = {
+        "ndcg@10": ndcg(ranking.ranks),
+        "hr@10": hit_rate(ranking.ranks),
+        "novelty@10": novelty(ranking.top, training_counts(split, items), len(split.training)),
+        "diversity@10": diversity(ranking.top, recommender.vectors),
+    }
+    if objective.column is not None:
+        values = item_values(recommender.catalogue, objective.column).double().numpy()
+        there = ranking.top >= 0
+        found["value@10"] = np.where(there, values[ranking.top], 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return found

@@ -1,0 +1,136 @@
+"""Where tuning begins: at words, items, another prompt or random numbers; and which tensors a method changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.sequence import device
+from promptrec.data.catalogue import Catalogue
+from promptrec.errors import PromptrecError
+from promptrec.prompt.prompt import Prompt
+from promptrec.recommender import Recommender
+from promptrec.seeding import torch_generator
+
+Method = Literal["shift", "input", "prefix", "low-rank"]
+METHODS: tuple[Method, ...] = ("shift", "input", "prefix", "low-rank")
+RANK = 2
+NOISE = 0.02
+RATES = {"shift": 3e-3}
+RATE = 1e-2
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Start:
+    """prompt: what tuning begins at; saved: the prompt of the library that it is, if it is one; inputs: input vectors
+    (t, width) that stand for items, where it begins at some.
+    """
+
+    prompt: Prompt
+    saved: Prompt | None = None
+    inputs: torch.Tensor | None = None
+
+
+def start_of(recommender: Recommender, name: str, text: str | None, items: Sequence[str], start: str | None) -> Start:
+    """At most one of words, item ids and the name of a saved prompt; with none of them the start says nothing.
+
+    Raises PromptrecError for several, a prompt that is a mix or profile or another backbone's, or unknown items.
+    """
+    given = [what for what, there in (("--text", text), ("--items", items), ("--start", start)) if there]
+    if len(given) > 1:
+        raise PromptrecError(f"tuning starts at one of words, items and a prompt, found {' and '.join(given)}")
+    backbone = recommender.backbone
+    if text:
+        return Start(replace(recommender.requests.prompt(text, name), kind="soft"))
+    if start:
+        saved = _saved(recommender, start)
+        return Start(replace(saved.flat()[0][0], name=name, kind="soft"), saved)
+    silent = Prompt(name, "soft", "", backbone.fingerprint, {"shift": torch.zeros(backbone.prompt_shape.shift)})
+    return _at_items(recommender.catalogue, backbone, silent, items) if items else Start(silent)
+
+
+def _saved(recommender: Recommender, name: str) -> Prompt:
+    saved = recommender.library.load(name)
+    if saved.kind in ("mix", "profile"):
+        raise PromptrecError(f"--start {name}: tuning cannot begin at a {saved.kind} prompt; name a soft or text one")
+    recommender.backbone.check(saved)
+    return saved
+
+
+def _at_items(catalogue: Catalogue, backbone: Backbone, silent: Prompt, items: Sequence[str]) -> Start:
+    rows = catalogue.rows(items)
+    if (rows < 0).any():
+        raise PromptrecError(f"--items: item {items[int((rows < 0).argmax())]!r} is not in the catalogue")
+    centre = backbone.encode_items(rows).mean(dim=0).cpu()
+    titles = ", ".join(catalogue.title(int(row)) for row in rows)
+    layers = backbone.prompt_shape.layers
+    inputs = backbone.input_vectors(rows[: backbone.prompt_shape.tokens]) if layers else None
+    return Start(replace(silent, words=f"something like {titles}", tensors={"shift": centre}), inputs=inputs)
+
+
+class Tunable:
+    """The tensors that a method changes, as leaves of the gradient, and the prompt's tensors that they amount to."""
+
+    def __init__(self, backbone: Backbone, start: Start, method: str, seed: int) -> None:
+        if method not in METHODS:
+            raise PromptrecError(f"--method: expected one of {', '.join(METHODS)}, found {method!r}")
+        shape, prompt = backbone.prompt_shape, start.prompt
+        if method != "shift" and not shape.layers:
+            raise PromptrecError(f"--method {method}: the {backbone.name} backbone takes no prefix; use --method shift")
+        self.backbone, self.method, self.start = backbone, method, prompt
+        self.shared: Prompt | None = None
+        fixed = dict(prompt.tensors)
+        leaves = {"shift": fixed.pop("shift", torch.zeros(shape.shift))}
+        noise = torch_generator(seed, f"start {prompt.name}")
+        if method == "input":
+            fixed.pop("prefix", None)
+            drawn = NOISE * torch.randn(shape.tokens, shape.width, generator=noise)
+            leaves["input"] = drawn if start.inputs is None else start.inputs.clone()
+        elif method == "prefix":
+            drawn = NOISE * torch.randn(shape.layers, 2, shape.tokens, shape.width, generator=noise)
+            at_items = None if start.inputs is None else backbone.input_prefix(start.inputs)
+            leaves["prefix"] = fixed.pop("prefix", drawn if at_items is None else at_items)
+        elif method == "low-rank":
+            if start.saved is None or "prefix" not in fixed:
+                raise PromptrecError(
+                    "--method low-rank: it updates the prefix of a saved prompt that many share; name one tuned with "
+                    "--method prefix by --start"
+                )
+            old = start.saved.tensors
+            self.shared = start.saved.parts[0][0] if "left" in old else start.saved
+            fixed["prefix"] = self.shared.tensors["prefix"]
+            rows = fixed["prefix"].numel() // shape.width
+            leaves["left"] = old.get("left", torch.randn(rows, RANK, generator=noise) / RANK**0.5)
+            leaves["right"] = old.get("right", torch.zeros(RANK, shape.width))
+        self.fixed = {name: tensor.to(device()) for name, tensor in fixed.items()}
+        self.leaves = {name: t.detach().clone().to(device()).requires_grad_() for name, t in leaves.items()}
+
+    def groups(self) -> list[dict[str, object]]:
+        """What an optimiser takes: each leaf with its learning rate."""
+        return [{"params": [leaf], "lr": RATES.get(name, RATE)} for name, leaf in self.leaves.items()]
+
+    def tensors(self) -> Mapping[str, torch.Tensor]:
+        """What the backbone takes, differentiable in the leaves."""
+        found: Tensors = {**self.fixed, "shift": self.leaves["shift"]}
+        if self.method == "input":
+            found["prefix"] = self.backbone.input_prefix(self.leaves["input"])
+        elif self.method == "prefix":
+            found["prefix"] = self.leaves["prefix"]
+        elif self.method == "low-rank":
+            base = self.fixed["prefix"]
+            found["prefix"] = base + (self.leaves["left"] @ self.leaves["right"]).view(base.shape)
+        return found
+
+    def prompt(self) -> Prompt:
+        """The prompt as it stands now, with what serving needs: an input prefix as the prefix that it amounts to."""
+        with torch.no_grad():
+            found = dict(self.leaves if self.method == "low-rank" else self.tensors())
+        parts = ((self.shared, 1.0),) if self.shared else ()
+        own = {name: tensor.detach().clone().cpu() for name, tensor in found.items()}
+        return replace(self.start, tensors=own, parts=parts, version=0)
