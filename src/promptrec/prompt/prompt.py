@@ -10,17 +10,21 @@ import torch
 
 from promptrec.errors import PromptrecError
 
+LOUDEST = 1e4
 Kind = Literal["text", "soft", "profile", "mix"]
 
 
 @dataclass(frozen=True)
 class PromptShape:
-    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width) and a query shift (shift,)."""
+    """What a backbone takes: a prefix of keys and values (layers, 2, tokens, width), a query shift (shift,), and a gate
+    (gate,). Sizes of 0 are what it does not take.
+    """
 
     layers: int
     tokens: int
     width: int
     shift: int
+    gate: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Prompt:
     """Words and the vectors made of them, for one backbone.
 
     tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at every layer;
-        `shift` (d,): added to the query. Either may be missing. A low-rank prompt has `left` (layers * 2 * tokens, r)
+        `shift` (d,): added to the query; `gate` (width,): what each number of the query is multiplied with, less one.
+        Each may be missing. A low-rank prompt has `left` (layers * 2 * tokens, r)
         and `right` (r, width) instead of a prefix: their product is added to the prefix of its base, the one part that
         many prompts share. A profile prompt has, besides these, the weights of its generator (`prompt/profile.py`).
     backbone, request_encoder: the fingerprints that the tensors depend on.
@@ -84,3 +89,10 @@ def mix(parts: list[tuple[Prompt, float]], name: str = "mix") -> Prompt:
         backbone=backbones.pop(),
         parts=tuple((part, weight / total) for part, weight in parts),
     )
+
+
+def louder(prompt: Prompt, weight: float) -> Prompt:
+    """A text prompt that counts `weight` (above 0, up to 1) against the history's 1 - weight; 0.5 is as it was made."""
+    times = min(weight / max(1 - weight, 1e-9), LOUDEST)
+    tensors = {name: times * tensor if name == "shift" else tensor for name, tensor in prompt.tensors.items()}
+    return replace(prompt, tensors=tensors) if times != 1 else prompt

@@ -1,0 +1,65 @@
+"""Where the factors start: a truncated SVD or ALS of the interactions, shared out between features and ids."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy.sparse.linalg import svds
+from threadpoolctl import threadpool_limits
+
+from promptrec.data.interactions import Sparse
+from promptrec.seeding import generator
+
+Start = Literal["svd", "als", "random"]
+Factors = npt.NDArray[np.float32]
+
+RIDGE = 1.0
+
+
+def start_factors(training: Sparse, width: int, start: Start, seed: int) -> Factors:
+    """(n, width) item factors, rows of length one on average over the items that somebody has.
+
+    svd: the right singular vectors of the people x items matrix, whose columns are first divided by the root of their
+        length, so that the most frequent items do not fill the first directions (Cremonesi et al., RecSys 2010, where a
+        person's factors are the sum of the items': people who are unknown are folded in by the same sum).
+    als: the item factors of weighted least squares (Hu, Koren, Volinsky, ICDM 2008).
+    random: normal numbers, to compare with.
+    """
+    rng = generator(seed, "start")
+    n_items = training.shape[1]
+    if start == "random":
+        return (rng.normal(size=(n_items, width)) / width**0.5).astype(np.float32)
+    if start == "als":
+        with threadpool_limits(1, "blas"):
+            model = AlternatingLeastSquares(
+                factors=width, regularization=10.0, alpha=10.0, iterations=10, random_state=seed
+            )
+            model.fit(training, show_progress=False)
+        factors = np.asarray(model.item_factors, dtype=np.float32)
+    else:
+        counts = np.maximum(np.asarray(training.sum(axis=0)).ravel(), 1)
+        scaled = training.multiply(counts**-0.25).tocsr()
+        rank = min(width, min(training.shape) - 1)
+        found = svds(scaled, k=rank, v0=rng.normal(size=min(training.shape)))
+        factors = np.zeros((n_items, width), np.float32)
+        factors[:, :rank] = found[2][::-1].T * np.sqrt(np.maximum(found[1][::-1], 0))
+    lengths = np.linalg.norm(factors, axis=1)
+    return factors / max(float(lengths[lengths > 1e-8].mean()), 1e-8)
+
+
+def share_out(factors: Factors, features: torch.Tensor, counts: npt.NDArray[np.float32]) -> tuple[Factors, Factors]:
+    """What the features explain of the factors, by ridge regression over the items that somebody has, and the rest.
+
+    counts: (n,) people who have each item. Returns weights (f, width) and rest (n, width), which is zero for items that
+    nobody has: they rank by what they are.
+    """
+    known = counts > 0
+    inputs = features.numpy().astype(np.float64)
+    own = inputs[known]
+    weights = np.linalg.solve(own.T @ own + RIDGE * np.eye(own.shape[1]), own.T @ factors[known])
+    rest = np.where(known[:, None], factors - inputs @ weights, 0)
+    return weights.astype(np.float32), rest.astype(np.float32)
