@@ -25,7 +25,9 @@ def tune(
     text: TextOption = None,
     items: Annotated[str, typer.Option(help="Item ids to start from, separated by commas.")] = "",
     start: Annotated[str | None, typer.Option(help="A saved prompt to start from.")] = None,
-    method: Annotated[str, typer.Option(help="What changes: shift, input, prefix or low-rank.")] = "prefix",
+    method: Annotated[
+        str | None, typer.Option(help="What changes: shift, input, prefix (the default where it can) or low-rank.")
+    ] = None,
     relevance: Annotated[float, typer.Option(help="Weight of relevance.")] = 1.0,
     value: Annotated[str | None, typer.Option(help="COLUMN or COLUMN=WEIGHT: prefer items where it is high.")] = None,
     novelty: Annotated[float, typer.Option(help="Weight of items that few people know.")] = 0.0,

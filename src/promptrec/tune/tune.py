@@ -14,10 +14,9 @@ from promptrec.tune.gradient import Descent, descend, loudness
 from promptrec.tune.objective import Loss, Objective
 from promptrec.tune.reading import read
 from promptrec.tune.score import scores
-from promptrec.tune.start import Method, Start, Tunable, start_of
+from promptrec.tune.start import Start, Tunable, start_of
 from promptrec.tune.task import Task, task_of
 
-DEFAULT_METHOD: Method = "prefix"
 EXAMPLES_FILE = "examples.csv"
 
 
@@ -31,7 +30,7 @@ def tune(
     examples: str | Path | None = None,
     items: Sequence[str] = (),
     start: str | None = None,
-    method: str = DEFAULT_METHOD,
+    method: str | None = None,
     objective: Objective | None = None,
     limit: int | None = None,
 ) -> Prompt:
@@ -40,13 +39,15 @@ def tune(
 
     scenario: one SQL expression over events joined with items; examples: a file instead (see `task_of`); limit: at most
     so many training examples. text, items, start: words, item ids or a saved prompt to begin at; with none of them the
-    shift begins at zero and a prefix at random. method: which vectors change (see docs/tune.md).
+    shift begins at zero and a prefix at random. method: which vectors change (see docs/tune.md); None is a
+    prefix, or a shift where the backbone takes no prefix.
     Raises PromptrecError, naming it, for whatever cannot work.
     """
     check_name(name)
     objective = objective or Objective()
     task = task_of(recommender, scenario, examples, limit, seed)
     begin = start_of(recommender, name, text, items, start)
+    method = method or ("prefix" if recommender.backbone.prompt_shape.layers else "shift")
     found = descent_of(recommender, task, begin, method, objective, seed)
     recipe = {
         "verb": "tune",
