@@ -31,9 +31,10 @@ def start_factors(training: Sparse, width: int, start: Start, seed: int) -> Fact
     """
     rng = generator(seed, "start")
     n_items = training.shape[1]
+    factors: Factors
     if start == "random":
-        return (rng.normal(size=(n_items, width)) / width**0.5).astype(np.float32)
-    if start == "als":
+        factors = (rng.normal(size=(n_items, width)) / width**0.5).astype(np.float32)
+    elif start == "als":
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
                 factors=width, regularization=10.0, alpha=10.0, iterations=10, random_state=seed
@@ -48,7 +49,8 @@ def start_factors(training: Sparse, width: int, start: Start, seed: int) -> Fact
         factors = np.zeros((n_items, width), np.float32)
         factors[:, :rank] = found[2][::-1].T * np.sqrt(np.maximum(found[1][::-1], 0))
     lengths = np.linalg.norm(factors, axis=1)
-    return factors / max(float(lengths[lengths > 1e-8].mean()), 1e-8)
+    factors /= lengths[lengths > 1e-8].mean()
+    return factors
 
 
 def share_out(factors: Factors, features: torch.Tensor, counts: npt.NDArray[np.float32]) -> tuple[Factors, Factors]:

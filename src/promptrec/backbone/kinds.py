@@ -1,0 +1,49 @@
+"""The backbones there are: by name, how each is trained and how each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from promptrec.backbone.factorization.backbone import FactorizationBackbone
+from promptrec.backbone.factorization.training import train_factorization
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.sequence import SequenceBackbone
+from promptrec.backbone.training import train_sequence
+from promptrec.content.encoder import Vectors
+from promptrec.data.catalogue import Catalogue
+from promptrec.data.split import Split
+from promptrec.errors import PromptrecError
+from promptrec.workspace import read_json
+
+DEFAULT_BACKBONE = "sequence"
+
+_TRAINED: dict[str, Callable[[Split, Catalogue, Vectors, int], tuple[Backbone, dict[str, Any]]]] = {
+    "sequence": train_sequence,
+    "factorization": train_factorization,
+}
+_READ: dict[str, Callable[[Path, Catalogue, Vectors], Backbone]] = {
+    "sequence": SequenceBackbone.load,
+    "factorization": FactorizationBackbone.load,
+}
+
+
+def train_backbone(
+    name: str, split: Split, catalogue: Catalogue, vectors: Vectors, seed: int
+) -> tuple[Backbone, dict[str, Any]]:
+    """The trained, frozen backbone of a name, and what its card says. Raises PromptrecError for an unknown name."""
+    return _TRAINED[_known(name, "--backbone")](split, catalogue, vectors, seed)
+
+
+def load_backbone(folder: Path, catalogue: Catalogue, vectors: Vectors) -> Backbone:
+    """Read the backbone saved in a folder, of whichever kind. Raises PromptrecError where it cannot be read."""
+    config = folder / "config.json"
+    kind = str(read_json(config, "backbone config").get("backbone", DEFAULT_BACKBONE))
+    return _READ[_known(kind, f"{config}: backbone")](folder, catalogue, vectors)
+
+
+def _known(name: str, where: str) -> str:
+    if name not in _TRAINED:
+        raise PromptrecError(f"{where}: expected one of {', '.join(_TRAINED)}, found {name!r}")
+    return name
