@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.request import RequestEncoder
-from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.content.cache import encode_cached
 from promptrec.content.encoder import Vectors
 from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.dataset import Dataset
-from promptrec.data.history import Event
+from promptrec.data.history import EMPTY, Event, History
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary
-from promptrec.prompt.prompt import Prompt, mix
+from promptrec.prompt.prompt import Prompt, louder, mix
 from promptrec.prompt.query import Query
+from promptrec.prompt.slots import Slots, has_slots
 from promptrec.rank.explain import reasons
+from promptrec.rank.lexical import Lexical
 from promptrec.workspace import Workspace, read_json
+
+PromptName = str | Mapping[str, float] | Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One recommended item: score is the cosine of query and item, reasons are in plain words."""
+    """One recommended item: score is the cosine of query and item, or the blend of meaning and
+    words where a request is read word by word as well; reasons are in plain words."""
 
     id: str
     title: str
@@ -65,12 +71,15 @@ class Recommender:
     def __init__(
         self,
         dataset: Dataset,
-        backbone: SequenceBackbone,
+        backbone: Backbone,
         requests: RequestEncoder,
         library: PromptLibrary,
         vectors: Vectors,
         split: Split,
+        lexical: float = 0.0,
     ) -> None:
+        """lexical: the share of a request's words against its meaning, 0 to 1; 0 is without."""
+        self.lexical_share = lexical
         self.dataset = dataset
         self.vectors = vectors
         self.split = split
@@ -87,9 +96,16 @@ class Recommender:
         folder = current_backbone(place)
         encoder = OfflineTextEncoder()
         vectors = encode_cached(dataset.catalogue.texts, encoder, place.dataset / "vectors.safetensors")
-        backbone = SequenceBackbone.load(folder, dataset.catalogue, vectors)
+        backbone = load_backbone(folder, dataset.catalogue, vectors)
         requests = RequestEncoder.load(folder, backbone, encoder)
-        return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split_of(folder, dataset))
+        card = read_json(folder / "config.json", "backbone config")["card"]
+        split, share = split_of(folder, dataset), float(card.get("lexical", 0.0))
+        return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split, share)
+
+    @cached_property
+    def lexical(self) -> Lexical | None:
+        """The words of the catalogue; None where requests go by meaning alone."""
+        return Lexical(self.catalogue.texts, self.lexical_share) if self.lexical_share else None
 
     @cached_property
     def _events_of(self) -> dict[str, int]:
@@ -107,29 +123,72 @@ class Recommender:
     def prompts(self) -> list[dict[str, Any]]:
         return self.library.describe()
 
-    def prompt_for(self, request: str | None, prompt: str | None) -> Prompt | None:
-        """What steers a call: the named prompt, the request, or both with equal weights."""
+    @cached_property
+    def slots(self) -> Slots:
+        return Slots(self.catalogue)
+
+    def worded(self, prompt: Prompt, history: History) -> Prompt | None:
+        """A text prompt with its slots filled for a history, None where nothing is left of its words; other prompts as
+        they are.
+        """
+        if prompt.kind != "text" or not has_slots(prompt.words):
+            return prompt
+        words = self.slots.fill(prompt.words, history)
+        return replace(self.requests.prompt(words, prompt.name), version=prompt.version) if words else None
+
+    def prompt_for(
+        self,
+        request: str | None = None,
+        prompt: PromptName | None = None,
+        history: History = EMPTY,
+        request_weight: float = 0.5,
+    ) -> Prompt | None:
+        """What steers a call: the named prompt or mix, the request, or both with equal weights; without a named prompt,
+        a person with few events gets the workspace's cold prompt where there is one.
+
+        request_weight: from 0, the history alone ("surprise me"), over 0.5, the request as it was trained, to 1, the
+        request alone ("exactly this").
+        """
+        if not 0 <= request_weight <= 1:
+            raise PromptrecError(f"request_weight: expected 0 (the history alone) to 1, found {request_weight}")
         parts = []
-        if prompt is not None:
-            saved = self.library.load(prompt)
-            self.backbone.check(saved)
-            parts.append((saved, 1.0))
-        if request is not None:
-            parts.append((self.requests.prompt(request), 1.0))
+        named = self._named(prompt, history)
+        if named is not None:
+            self.backbone.check(named)
+            parts.append((named, 1.0))
+        asked = self.slots.fill(request, history) if request is not None and has_slots(request) else request
+        if asked is not None and request_weight:
+            parts.append((louder(self.requests.prompt(asked), request_weight), 1.0))
         if not parts:
             return None
         return parts[0][0] if len(parts) == 1 else mix(parts)
+
+    def _named(self, prompt: PromptName | None, history: History) -> Prompt | None:
+        if prompt is None:
+            return self.library.cold_prompt(len(history))
+        if isinstance(prompt, str):
+            return self.worded(self.library.load(prompt), history)
+        weights = list(prompt.items() if isinstance(prompt, Mapping) else prompt)
+        worded = [(self.worded(self.library.load(name), history), weight) for name, weight in weights]
+        if not worded:
+            raise PromptrecError("prompt: expected a name, or names with weights, found none")
+        left = [(part, weight) for part, weight in worded if part is not None]
+        return mix(left) if left else None
 
     def recommend(
         self,
         history: Sequence[str | Event] = (),
         request: str | None = None,
-        prompt: str | None = None,
+        prompt: PromptName | None = None,
         k: int = 10,
+        profile: Mapping[str, Any] | None = None,
+        request_weight: float = 0.5,
     ) -> Recommendation:
         """The `k` best items for a person who may be unknown to training, given by what they did, oldest first.
 
         history: item ids, or (item id, epoch seconds or None, kind); items in it are not recommended again.
+        prompt: the name of a saved prompt, or names with weights: their mix. profile: attributes of the person, for
+        prompts that are made from them. request_weight: from 0 (the history alone) to 1 (the request alone).
         Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, or a history of
         which no id is known; NotFoundError for an unknown prompt.
         """
@@ -141,13 +200,15 @@ class Recommender:
                 f"history: none of its {len(ignored)} ids is in the catalogue (the first is {ignored[0]!r}); "
                 "give ids of the items file"
             )
-        steering = self.prompt_for(request, prompt)
-        query = Query(history=known, request=request, prompt=steering)
+        steering = self.prompt_for(request, prompt, known, request_weight)
+        query = Query(history=known, profile=profile or {}, request=request, prompt=steering)
         scores = self.backbone.score([query])[0]
+        if request is not None and self.lexical is not None:
+            scores = self.lexical.blend(scores, request)
         scores[known.rows] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]
         best = best[np.isfinite(scores[best])]
-        why = reasons(self.backbone, query, best)
+        why = reasons(self.backbone, query, best, self.lexical)
         items = tuple(
             Item(self.catalogue.ids[row], self.catalogue.title(int(row)), round(float(scores[row]), 4), own)
             for row, own in zip(best, why, strict=True)

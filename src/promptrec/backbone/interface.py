@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from promptrec.backbone.content_space import ContentSpace
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.errors import PromptrecError
@@ -40,6 +42,7 @@ class Backbone(ABC):
     fingerprint: str
     prompt_shape: PromptShape
     catalogue: Catalogue
+    space: ContentSpace
 
     @abstractmethod
     def encode_items(self, rows: Rows | None = None) -> torch.Tensor:
@@ -58,6 +61,10 @@ class Backbone(ABC):
     def queries(self, histories: Sequence[History], stacked: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """(b, d) queries before they are brought to length one, what tuning's loss uses; stacked: (b, ...) tensors."""
 
+    @abstractmethod
+    def save(self, folder: Path, card: Mapping[str, Any]) -> None:
+        """Write weights and config.json into an existing folder; `kinds.load_backbone` reads them."""
+
     def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
         """The prefix (layers, 2, t, width) that input vectors (t, width) before a history amount to. Differentiable.
 
@@ -71,7 +78,7 @@ class Backbone(ABC):
 
     def encode_queries(self, queries: Sequence[Query]) -> torch.Tensor:
         """Q (b, d): each row follows its own prompt; a mix is the normalised weighted sum of its parts' vectors."""
-        leaves = [query.prompt.flat() if query.prompt else [(None, 1.0)] for query in queries]
+        leaves = [query.leaves() for query in queries]
         for prompt, _ in (leaf for query in leaves for leaf in query):
             if prompt is not None:
                 self.check(prompt)

@@ -14,6 +14,7 @@ from promptrec.prompt.folder import CARD, read_folder, write_folder
 from promptrec.prompt.prompt import Prompt
 from promptrec.workspace import SCHEMA_VERSION, new_folder, read_json, write_json
 
+COLD = "cold.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -95,6 +96,24 @@ class PromptLibrary:
         self.place(name, version)
         write_json(self.folder / name / "active.json", {"schema_version": SCHEMA_VERSION, "version": version})
 
+    def set_cold(self, name: str | None) -> None:
+        """Let people with few events get the profile prompt `name` by itself, or, with None, no prompt."""
+        if name is None:
+            (self.folder / COLD).unlink(missing_ok=True)
+            return
+        card = self.card(name, self.active(name))
+        if "profile" not in card["card"]:
+            raise PromptrecError(f"prompt {name!r} is a {card['kind']} prompt; make one with `tune NAME --profile`")
+        below = card["card"]["profile"]["below"]
+        write_json(self.folder / COLD, {"schema_version": SCHEMA_VERSION, "name": name, "below": below})
+
+    def cold_prompt(self, events: int) -> Prompt | None:
+        """What a person with so many events gets who named no prompt, or None."""
+        if not (self.folder / COLD).exists():
+            return None
+        setting = read_json(self.folder / COLD, "cold prompt")
+        return self.load(setting["name"]) if events < setting["below"] else None
+
     def delete(self, name: str) -> None:
         """Remove a name with all its versions. Raises PromptrecError where another prompt is made of one of them."""
         self.versions(name)
@@ -102,6 +121,8 @@ class PromptLibrary:
         if users - {name}:
             others = ", ".join(sorted(users - {name}))
             raise PromptrecError(f"prompt {name!r} is a part of {others}; delete that first")
+        if (self.folder / COLD).exists() and read_json(self.folder / COLD, "cold prompt")["name"] == name:
+            raise PromptrecError(f"prompt {name!r} serves people with few events; run `prompts cold --none` first")
         shutil.rmtree(self.folder / name)
 
 

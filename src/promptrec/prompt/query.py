@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptrec.data.history import EMPTY, History
+from promptrec.prompt.profile import generated
 from promptrec.prompt.prompt import Prompt
 
 
@@ -21,3 +22,15 @@ class Query:
     now: float | None = None
     request: str | None = None
     prompt: Prompt | None = None
+
+    def leaves(self) -> list[tuple[Prompt | None, float]]:
+        """The prompts with tensors that steer this query, with weights that add up to one; no prompt is one of None.
+
+        A profile prompt is applied to this person. Raises PromptrecError for a profile that it cannot read.
+        """
+        if self.prompt is None:
+            return [(None, 1.0)]
+        return [(self._own(leaf), weight) for leaf, weight in self.prompt.flat()]
+
+    def _own(self, leaf: Prompt) -> Prompt:
+        return generated(leaf, self.profile, len(self.history)) if leaf.kind == "profile" else leaf

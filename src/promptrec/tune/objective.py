@@ -11,7 +11,7 @@ import polars as pl
 import torch
 import torch.nn.functional as F
 
-from promptrec.backbone.sequence import centred, device
+from promptrec.backbone.sequence import device
 from promptrec.backbone.wishes import attribute_words
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
@@ -90,7 +90,7 @@ class Loss:
         if objective.novelty:
             self.log_counts = torch.from_numpy(np.log1p(training_counts(split, len(catalogue)))).float().to(device())
         if objective.variety:
-            self.content = centred(vectors).to(device())
+            self.content = F.normalize(torch.from_numpy(vectors - vectors.mean(axis=0)), dim=-1).to(device())
         if objective.calibration:
             self.words = word_shares(catalogue).to(device())
 

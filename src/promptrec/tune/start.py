@@ -20,8 +20,9 @@ Method = Literal["shift", "input", "prefix", "low-rank"]
 METHODS: tuple[Method, ...] = ("shift", "input", "prefix", "low-rank")
 RANK = 2
 NOISE = 0.02
-RATES = {"shift": 3e-3}
+RATES = {"shift": 3e-3, "gate": 3e-3}
 RATE = 1e-2
+ADDED = ("shift", "gate")
 
 Tensors = dict[str, torch.Tensor]
 
@@ -86,7 +87,8 @@ class Tunable:
         self.backbone, self.method, self.start = backbone, method, prompt
         self.shared: Prompt | None = None
         fixed = dict(prompt.tensors)
-        leaves = {"shift": fixed.pop("shift", torch.zeros(shape.shift))}
+        sizes = {"shift": shape.shift, "gate": shape.gate}
+        leaves = {part: fixed.pop(part, torch.zeros(size)) for part, size in sizes.items() if size}
         noise = torch_generator(seed, f"start {prompt.name}")
         if method == "input":
             fixed.pop("prefix", None)
@@ -117,7 +119,7 @@ class Tunable:
 
     def tensors(self) -> Mapping[str, torch.Tensor]:
         """What the backbone takes, differentiable in the leaves."""
-        found: Tensors = {**self.fixed, "shift": self.leaves["shift"]}
+        found: Tensors = {**self.fixed, **{part: self.leaves[part] for part in ADDED if part in self.leaves}}
         if self.method == "input":
             found["prefix"] = self.backbone.input_prefix(self.leaves["input"])
         elif self.method == "prefix":
