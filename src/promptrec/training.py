@@ -7,26 +7,35 @@ from typing import Any
 
 import numpy as np
 
+from promptrec.backbone.kinds import DEFAULT_BACKBONE, train_backbone
 from promptrec.backbone.request import choose_strength, fit_request_encoder
-from promptrec.backbone.training import train_sequence, validation_ndcg
 from promptrec.backbone.wishes import attribute_words, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
 from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Examples, Split
 from promptrec.errors import PromptrecError
+from promptrec.rank.lexical import checked_share
 from promptrec.recommender import Recommender
 from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
 
 FEWEST_EVENTS = 3
 
 
-def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recommender:
-    """Train the `sequence` backbone and its request encoder on the workspace's dataset and make them current.
+def train(
+    workspace: Workspace,
+    people_out: float = 0.2,
+    seed: int = 0,
+    lexical: float = 0.0,
+    kind: str = DEFAULT_BACKBONE,
+) -> Recommender:
+    """Train a backbone of a kind, `sequence` or `factorization`, and its request encoder, and make them current.
 
     people_out: the share of people kept out of training, on whom prompts are tuned and tested.
+    lexical: the share of a request's words against its meaning when items are ranked, 0 (off) to 1.
     Raises PromptrecError where there is no dataset, or nobody has three events.
     """
+    checked_share(lexical)
     dataset = Dataset.load(workspace.dataset)
     split = Split.of(dataset.histories, seed, people_out)
     if not len(split.leave_one_out(from_end=2)):
@@ -36,7 +45,7 @@ def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recom
         )
     encoder = OfflineTextEncoder()
     vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
-    backbone, curve = train_sequence(split, dataset.catalogue, vectors, seed)
+    backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed)
     labels, file = dataset.manifest.get("labels", {}), workspace.dataset / "requests.safetensors"
     wishes = training_wishes(dataset.catalogue, labels, seed)
     sentences = encode_cached([wish.text for wish in wishes], encoder, file)
@@ -46,16 +55,16 @@ def train(workspace: Workspace, people_out: float = 0.2, seed: int = 0) -> Recom
         sentences = encode_cached([wish.text for wish in unseen], encoder, file)
         requests = choose_strength(requests, unseen, sentences, split.leave_one_out(from_end=2))
     card: dict[str, Any] = {
+        "backbone": backbone.name,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
         "data_hash": dataset.hash,
         "split_hash": split.hash,
         "seed": seed,
         "people_out": people_out,
+        "lexical": lexical,
         "text_encoder": encoder.name,
         "request_strength": float(requests.network.strength),
-        "validation_ndcg@10": validation_ndcg(backbone, split.leave_one_out(from_end=2)),
-        "test_ndcg@10": validation_ndcg(backbone, split.leave_one_out(from_end=1)),
-        **curve,
+        **facts,
     }
     versions = [int(child.name) for child in workspace.backbones.glob("[0-9]*") if child.name.isdigit()]
     version = max(versions, default=0) + 1
@@ -74,7 +83,7 @@ def training_examples(split: Split) -> Examples:
 
 
 def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
-    return f"""# sequence backbone, version {version}
+    return f"""# {card["backbone"]} backbone, version {version}
 
 Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`,
 split hash `{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"]:.0%} of the people kept out.

@@ -70,13 +70,10 @@ class SequenceNetwork(nn.Module):
     items in training makes an item with no events rank by its content.
     """
 
-    content: Tensor
-
-    def __init__(self, config: NetworkConfig, content: Tensor) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         width = config.width
         self.config = config
-        self.register_buffer("content", content, persistent=False)
         self.item_id = nn.Embedding(config.items, width)
         self.project_content = nn.Linear(config.content_width, width, bias=False)
         self.position = nn.Embedding(config.length, width)
@@ -91,12 +88,12 @@ class SequenceNetwork(nn.Module):
         for weight in (self.position.weight, self.gap.weight):
             nn.init.normal_(weight, std=0.02)
 
-    def item_vectors(self) -> Tensor:
-        """(items, width) of the whole catalogue."""
+    def item_vectors(self, content: Tensor) -> Tensor:
+        """(items, width) of the whole catalogue, from its content vectors (items, content width)."""
         ids: Tensor = self.item_id.weight
         if self.training:
             ids = ids * (torch.rand(len(ids), 1, device=ids.device) > self.config.id_dropout)
-        projected: Tensor = self.project_content(self.content_drop(self.content))
+        projected: Tensor = self.project_content(self.content_drop(content))
         return ids + projected
 
     def input_prefix(self, tokens: Tensor) -> Tensor:

@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from promptrec.backbone.sequence import SequenceBackbone, device, fingerprint
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.negation import wanted_and_unwanted
+from promptrec.backbone.sequence import device, fingerprint
 from promptrec.backbone.wishes import Wish
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.data.split import Examples
@@ -28,39 +30,52 @@ HALF = BATCH // 2
 ENCODED = 1_024
 EXAMPLE_WEIGHT = 0.2
 STRENGTHS = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.25)
+STEEPNESS = 10.0
+TEXT_WEIGHT = 1.0
 LONGEST_REQUEST = 2_000
 
 
 class RequestNetwork(nn.Module):
-    """A sentence vector to a shift of the query.
+    """A sentence vector to a shift of the query within the content space.
 
-    A shift leaves the reading of the history as it is, so that within what was asked for people still get their own
-    order; prefixes, tried first, followed requests as well but lost up to half of that order.
+    Each facet has a gate that says wanted (1), unwanted (-1) or not spoken of (0) and is steep enough to mean just one
+    of the three: what a request does not speak of keeps each person's own order to the bit, however loud the request.
+    Prefixes and unbounded shifts, tried first, followed requests as well but lost up to half of that order. What no
+    facet takes up goes to the directions of the items' texts.
     """
 
     centre: Tensor
     strength: Tensor
 
-    def __init__(self, text_width: int, width: int, centre: Tensor) -> None:
+    def __init__(self, text_width: int, trained: int, directions: int, facets: int, centre: Tensor) -> None:
+        """trained: how many of a query's numbers come before those of the content space, which has `directions` of the
+        texts and `facets`."""
         super().__init__()
+        self.trained = trained
         self.register_buffer("centre", centre)
         self.register_buffer("strength", torch.tensor(1.0))
         self.hidden = nn.Sequential(nn.Dropout(0.3), nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
-        self.shift = nn.Linear(HIDDEN, width)
-        nn.init.normal_(self.shift.weight, std=0.02)
+        self.towards = nn.Linear(HIDDEN, directions)
+        self.gates = nn.Linear(HIDDEN, facets)
+        self.codes = nn.Parameter(torch.eye(facets))
+        for layer in (self.towards, self.gates):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, sentences: Tensor) -> Tensor:
-        """sentences (b, text_width) to shifts (b, width)."""
-        centred = F.normalize(sentences - self.centre, dim=-1)
-        hidden = self.hidden(centred)
-        shift: Tensor = self.strength * self.shift(hidden)
-        return shift
+        """sentences (b, text_width) to shifts (b, trained + directions + facets)."""
+        hidden = self.hidden(F.normalize(sentences - self.centre, dim=-1))
+        spoken = self.gates(hidden)
+        gates = torch.sigmoid(STEEPNESS * (spoken - 0.5)) - torch.sigmoid(STEEPNESS * (-spoken - 0.5))
+        taken_up = gates.abs().amax(dim=-1, keepdim=True) if gates.shape[-1] else 0.0
+        towards = self.towards(hidden) * (1 - taken_up)
+        return self.strength * F.pad(torch.cat([towards, gates @ self.codes], dim=-1), (self.trained, 0))
 
 
 class RequestEncoder:
     """Words to a text prompt, for one frozen backbone, with a fingerprint of its own."""
 
-    def __init__(self, network: RequestNetwork, text_encoder: TextEncoder, backbone: SequenceBackbone) -> None:
+    def __init__(self, network: RequestNetwork, text_encoder: TextEncoder, backbone: Backbone) -> None:
         self.network = network.eval().requires_grad_(False)
         self.text_encoder = text_encoder
         self.backbone = backbone
@@ -76,17 +91,24 @@ class RequestEncoder:
                 f"request: {len(words):,} characters, at most {LONGEST_REQUEST:,} are read; shorten it"
             )
         with torch.inference_mode():
-            sentence = torch.from_numpy(self.text_encoder.encode([words])).to(device())
-            shift = self.network(sentence)[0].clone()
+            shift = self._shift(words)
         return Prompt(
             name, "text", words, self.backbone.fingerprint, {"shift": shift}, request_encoder=self.fingerprint
         )
+
+    def _shift(self, request: str) -> Tensor:
+        """Towards what is wanted and away from what is not."""
+        wanted, unwanted = wanted_and_unwanted(request)
+        texts = [*([wanted] if wanted else []), *unwanted] or [request]
+        shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode(texts)).to(device()))
+        signs = torch.tensor([1.0] * bool(wanted) + [-1.0] * len(unwanted) or [1.0], device=shifts.device)
+        return signs @ shifts
 
     def save(self, folder: Path) -> None:
         save_file(self.network.state_dict(), folder / "request_encoder.safetensors")
 
     @classmethod
-    def load(cls, folder: Path, backbone: SequenceBackbone, text_encoder: TextEncoder) -> RequestEncoder:
+    def load(cls, folder: Path, backbone: Backbone, text_encoder: TextEncoder) -> RequestEncoder:
         """Raises PromptrecError where the file is missing or broken."""
         file = folder / "request_encoder.safetensors"
         network = _network(backbone, text_encoder, torch.zeros(text_encoder.width))
@@ -97,12 +119,14 @@ class RequestEncoder:
         return cls(network, text_encoder, backbone)
 
 
-def _network(backbone: SequenceBackbone, text_encoder: TextEncoder, centre: Tensor) -> RequestNetwork:
-    return RequestNetwork(text_encoder.width, backbone.prompt_shape.shift, centre).to(device())
+def _network(backbone: Backbone, text_encoder: TextEncoder, centre: Tensor) -> RequestNetwork:
+    directions, facets = backbone.space.directions.shape[1], len(backbone.space.facets)
+    trained = backbone.prompt_shape.shift - directions - facets
+    return RequestNetwork(text_encoder.width, trained, directions, facets, centre).to(device())
 
 
 def fit_request_encoder(
-    backbone: SequenceBackbone,
+    backbone: Backbone,
     text_encoder: TextEncoder,
     wishes: Sequence[Wish],
     sentences: Vectors,
@@ -126,6 +150,7 @@ def fit_request_encoder(
     usable = np.array([i for i, found in enumerate(fulfilling) if len(found)])
     if not len(usable):
         raise PromptrecError("requests: no training event is on an item that carries an attribute word or a title")
+    texts = slice(network.trained, network.trained + network.towards.out_features)
     keys, targets = backbone.encode_items(), torch.from_numpy(examples.targets).to(device())
     with torch.no_grad():
         histories = torch.cat([_encode(backbone, examples, start) for start in range(0, len(examples), ENCODED)])
@@ -137,11 +162,12 @@ def fit_request_encoder(
         wished = torch.from_numpy(drawn).to(device())
         frozen = backbone.scale * histories[chosen] @ keys.T
         wanted = frozen.masked_fill(~fulfilled[wished], -torch.inf).softmax(dim=-1)
-        steered = backbone.scale * (histories[chosen] + network(vectors[wished])) @ keys.T
-        loss = F.cross_entropy(steered, wanted)
+        shifts = network(vectors[wished])
+        steered = backbone.scale * (histories[chosen] + shifts) @ keys.T
+        loss = F.cross_entropy(steered, wanted) + TEXT_WEIGHT * shifts[:, texts].square().sum(dim=-1).mean()
         loss = loss + EXAMPLE_WEIGHT * F.cross_entropy(steered[:HALF], targets[chosen[:HALF]])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -181,7 +207,7 @@ def choose_strength(
     return RequestEncoder(network, encoder.text_encoder, backbone)
 
 
-def _encode(backbone: SequenceBackbone, examples: Examples, start: int) -> Tensor:
+def _encode(backbone: Backbone, examples: Examples, start: int) -> Tensor:
     chunk = examples.take(np.arange(start, min(start + ENCODED, len(examples))))
     return backbone.encode(list(chunk), [{}] * len(chunk))
 

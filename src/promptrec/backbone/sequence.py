@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.content.encoder import Vectors
@@ -24,7 +26,6 @@ from promptrec.prompt.prompt import PromptShape
 from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
 
 PREFIX_TOKENS = 8
-CONTENT_DIRECTIONS = 128
 
 
 def device() -> torch.device:
@@ -37,35 +38,47 @@ def centred(vectors: Vectors) -> torch.Tensor:
     return F.normalize(tensor - tensor.mean(dim=0), dim=-1)
 
 
-def main_directions(content: torch.Tensor) -> torch.Tensor:
-    """(content width, up to 128) the directions in which content vectors differ most, their sign fixed."""
-    vectors: torch.Tensor = torch.linalg.eigh(content.T @ content)[1]
-    directions = vectors.flip(-1)[:, :CONTENT_DIRECTIONS]
-    signs: torch.Tensor = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
-    oriented: torch.Tensor = directions * signs
-    return oriented
-
-
 class SequenceBackbone(Backbone):
-    """A frozen `SequenceNetwork` over one catalogue.
+    """A frozen `SequenceNetwork` over a catalogue, which may have got items since it was trained.
 
-    An item's key is its trained vector, of length one, followed by the main directions of its content vector. Without a
-    prompt the second part of a query is zero, so the ranking is the trained network's; a prompt's shift can point at
-    content there without bending what was learnt from behaviour.
+    An item's key is its trained vector, of length one, followed by its place in the content space. Without a prompt the
+    second part of a query is zero, so the ranking is the trained network's; a prompt's shift can point at content there
+    without bending what was learnt from behaviour. An item that was not trained on has no id part: content alone makes
+    its vector.
     """
 
     name = "sequence"
 
-    def __init__(self, network: SequenceNetwork, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        network: SequenceNetwork,
+        space: ContentSpace,
+        trained: tuple[str, ...],
+        catalogue: Catalogue,
+        vectors: Vectors,
+    ) -> None:
+        """trained: the ids of the items that the network's id parts belong to, in their order."""
         self.network = network.to(device()).eval().requires_grad_(False)
+        self.space = space
+        self.trained = trained
         self.catalogue = catalogue
         config = network.config
-        self.fingerprint = fingerprint(network)
+        digest = hashlib.sha256((fingerprint(network) + space.fingerprint).encode())
+        digest.update("\0".join(trained).encode())
+        self.fingerprint = digest.hexdigest()
         with torch.no_grad():
-            self.item_parts = network.item_vectors()
-            directions = main_directions(network.content)
-            self._keys = torch.cat([F.normalize(self.item_parts, dim=-1), network.content @ directions], dim=-1)
+            parts = self.network.project_content(space.content(vectors).to(device()))
+            rows = torch.from_numpy(catalogue.rows(trained)).to(device())
+            there = rows >= 0
+            parts[rows[there]] += self.network.item_id.weight[there]
+            self.item_parts = parts
+            place = space.place(catalogue, vectors).to(device())
+            self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
+
+    def over(self, catalogue: Catalogue, vectors: Vectors) -> SequenceBackbone:
+        """The same frozen model over another catalogue: items that are new in it are known by their content."""
+        return SequenceBackbone(self.network, self.space, self.trained, catalogue, vectors)
 
     @property
     def scale(self) -> float:
@@ -102,7 +115,8 @@ class SequenceBackbone(Backbone):
         return queries + stacked["shift"] if "shift" in stacked else queries
 
     def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.network.input_prefix(tokens)
+        prefix: torch.Tensor = self.network.input_prefix(tokens)
+        return prefix
 
     def input_vectors(self, rows: Rows) -> torch.Tensor:
         return self.item_parts[torch.from_numpy(rows).to(self.item_parts.device)]
@@ -110,24 +124,30 @@ class SequenceBackbone(Backbone):
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write weights and config.json into an existing folder."""
         save_file(self.network.state_dict(), folder / "weights.safetensors")
-        config = {"backbone": self.name, "network": asdict(self.network.config), "fingerprint": self.fingerprint}
+        (folder / "items.json").write_text(json.dumps(self.trained, ensure_ascii=False), encoding="utf-8")
+        config = {
+            "backbone": self.name,
+            "network": asdict(self.network.config),
+            "fingerprint": self.fingerprint,
+            **self.space.save(folder),
+        }
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
 
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue, vectors: Vectors) -> SequenceBackbone:
-        """Read a saved backbone. Raises PromptrecError for a broken file or another catalogue."""
+        """Read a saved backbone. Raises PromptrecError for a missing or broken file."""
         config = read_json(folder / "config.json", "backbone config")
-        network = SequenceNetwork(NetworkConfig(**config["network"]), centred(vectors))
-        if network.config.items != len(catalogue):
-            raise PromptrecError(
-                f"{folder}: trained on {network.config.items:,} items, the dataset has {len(catalogue):,}; train again"
-            )
-        weights = folder / "weights.safetensors"
+        weights, items = folder / "weights.safetensors", folder / "items.json"
         try:
+            network = SequenceNetwork(NetworkConfig(**config["network"]))
             network.load_state_dict(load_file(weights))
-        except (SafetensorError, RuntimeError, OSError) as error:
+        except (SafetensorError, RuntimeError, OSError, TypeError) as error:
             raise PromptrecError(f"{weights}: the weights cannot be read ({error}); train again") from None
-        backbone = cls(network, catalogue)
+        try:
+            trained = tuple(json.loads(items.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
+        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         return backbone

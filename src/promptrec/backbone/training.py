@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
-from promptrec.backbone.sequence import SequenceBackbone, centred, device, pad
+from promptrec.backbone.sequence import SequenceBackbone, device, pad
+from promptrec.backbone.validation import next_item_ndcg
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
-from promptrec.data.split import Examples, Split
+from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
 from promptrec.progress import progress, say
-from promptrec.prompt.query import Query
 from promptrec.seeding import generator
 
 BATCH = 32
@@ -42,7 +43,10 @@ def train_sequence(
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
     config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1])
-    network = SequenceNetwork(config, centred(vectors)).to(device())
+    network = SequenceNetwork(config).to(device())
+    space = ContentSpace.fit(catalogue, vectors)
+    content = space.content(vectors).to(device())
+
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     lengths = split.training_lengths()
@@ -53,7 +57,7 @@ def train_sequence(
         network.train()
         loss_sum, batches = 0.0, 0
         for histories in _batches(split, lengths, config.length, rng):
-            loss = _loss(network, histories, rng)
+            loss = _loss(network, content, histories, rng)
             if not torch.isfinite(loss):
                 raise PromptrecError(
                     f"training: the loss became {loss.item()} in epoch {epoch}; lower the learning rate"
@@ -65,7 +69,7 @@ def train_sequence(
             loss_sum, batches = loss_sum + loss.item(), batches + 1
         schedule.step()
         network.eval()
-        ndcg = validation_ndcg(SequenceBackbone(copy.deepcopy(network), catalogue), validation)
+        ndcg = next_item_ndcg(partial(_scores, network, content), validation)
         curve.append({"epoch": epoch, "loss": loss_sum / max(batches, 1), "validation_ndcg@10": ndcg})
         if ndcg > best:
             best, best_epoch, best_state = ndcg, epoch, copy.deepcopy(network.state_dict())
@@ -73,22 +77,21 @@ def train_sequence(
             break
     say(f"best epoch {best_epoch}: validation NDCG@10 {best:.4f}")
     network.load_state_dict(best_state)
-    return SequenceBackbone(network, catalogue), {"best_epoch": best_epoch, "curve": curve}
+    facts = {
+        "best_epoch": best_epoch,
+        "validation_ndcg@10": best,
+        "test_ndcg@10": next_item_ndcg(partial(_scores, network.eval(), content), split.leave_one_out(from_end=1)),
+        "curve": curve,
+    }
+    return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors), facts
 
 
-def validation_ndcg(backbone: SequenceBackbone, examples: Examples) -> float:
-    """NDCG@10 over the full catalogue, seen items out: what chooses the epoch."""
-    gains: list[float] = []
-    for start in range(0, len(examples), 512):
-        chunk = examples.take(np.arange(start, min(start + 512, len(examples))))
-        histories, targets = list(chunk), chunk.targets
-        scores = backbone.score([Query(history=history) for history in histories])
-        for row, history, target in zip(scores, histories, targets, strict=True):
-            wanted = row[target]
-            row[history.rows] = -np.inf
-            rank = int((row >= wanted).sum()) - int(row[target] >= wanted)
-            gains.append(1 / math.log2(rank + 2) if rank < 10 else 0.0)
-    return float(np.mean(gains)) if gains else 0.0
+def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[History]) -> torch.Tensor:
+    items = network.item_vectors(content)
+    rows, times = pad(histories, network.config.length, len(items))
+    queries = network(items, rows.to(items.device), times.to(items.device), last_only=True)[:, 0]
+    scores: torch.Tensor = queries @ F.normalize(items, dim=-1).T
+    return scores
 
 
 def _batches(split: Split, lengths: np.ndarray, longest: int, rng: np.random.Generator) -> Iterator[list[History]]:
@@ -106,8 +109,10 @@ def _batches(split: Split, lengths: np.ndarray, longest: int, rng: np.random.Gen
         yield [split.histories.slice(*windows[i]) for i in order[start : start + BATCH]]
 
 
-def _loss(network: SequenceNetwork, histories: list[History], rng: np.random.Generator) -> torch.Tensor:
-    items = network.item_vectors()
+def _loss(
+    network: SequenceNetwork, content: torch.Tensor, histories: list[History], rng: np.random.Generator
+) -> torch.Tensor:
+    items = network.item_vectors(content)
     rows, times = pad(histories, network.config.length + 1, len(items))
     rows, times = rows.to(items.device), times.to(items.device)
     inputs, targets = rows[:, :-1], rows[:, 1:]

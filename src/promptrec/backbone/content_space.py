@@ -1,0 +1,103 @@
+"""Where prompts point at content: an item's place in it follows from its text and attributes, not from behaviour."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from promptrec.content.encoder import Vectors
+from promptrec.data.catalogue import Catalogue
+from promptrec.errors import PromptrecError
+
+DIRECTIONS = 128
+FACETS = 128
+FEWEST_ITEMS = 5
+
+Facet = tuple[str, str]  # attribute, word
+
+
+@dataclass(frozen=True)
+class ContentSpace:
+    """Fitted on one catalogue, it places items that come later as well.
+
+    centre: (w,) what all items' text vectors have in common. directions: (w, up to 128) those in which they differ
+    most. facets: the up to 128 attribute words that most items carry; an item has a one for each that it carries, so
+    that a prompt can lift exactly those items, all by the same amount.
+    """
+
+    centre: torch.Tensor
+    directions: torch.Tensor
+    facets: tuple[Facet, ...]
+
+    @classmethod
+    def fit(cls, catalogue: Catalogue, vectors: Vectors) -> ContentSpace:
+        centre = torch.from_numpy(vectors.mean(axis=0))
+        carriers = Counter(
+            (attribute, word)
+            for attribute in catalogue.word_attributes
+            for words in catalogue.words_of(attribute)
+            for word in set(words)
+        )
+        common = [facet for facet, items in carriers.items() if FEWEST_ITEMS <= items < len(catalogue)]
+        common.sort(key=lambda facet: (-carriers[facet], facet))
+        return cls(centre, main_directions(_centred(vectors, centre)), tuple(common[:FACETS]))
+
+    def content(self, vectors: Vectors) -> torch.Tensor:
+        """(n, w) text vectors without what the items have in common, at length one."""
+        return _centred(vectors, self.centre)
+
+    def place(self, catalogue: Catalogue, vectors: Vectors) -> torch.Tensor:
+        """(n, directions + facets): each item's place."""
+        column = {facet: i for i, facet in enumerate(self.facets)}
+        carried = torch.zeros(len(catalogue), len(column))
+        for attribute in dict.fromkeys(attribute for attribute, _ in self.facets):
+            if attribute in catalogue.attributes:
+                for row, words in enumerate(catalogue.words_of(attribute)):
+                    carried[row, [column[attribute, word] for word in words if (attribute, word) in column]] = 1
+        return torch.cat([self.content(vectors) @ self.directions, carried], dim=-1)
+
+    @property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(repr(self.facets).encode())
+        for tensor in (self.centre, self.directions):
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the tensors into `folder`; the rest is returned, for its config."""
+        tensors = {"centre": self.centre.contiguous(), "directions": self.directions.contiguous()}
+        save_file(tensors, folder / "content_space.safetensors")
+        return {"facets": [list(facet) for facet in self.facets]}
+
+    @classmethod
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> ContentSpace:
+        """Raises PromptrecError where the file is missing or broken."""
+        file = folder / "content_space.safetensors"
+        try:
+            saved = load_file(file)
+            facets = tuple((attribute, word) for attribute, word in config["facets"])
+            return cls(saved["centre"], saved["directions"], facets)
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise PromptrecError(f"{file}: the content space cannot be read ({error}); train again") from None
+
+
+def _centred(vectors: Vectors, centre: torch.Tensor) -> torch.Tensor:
+    return F.normalize(torch.from_numpy(vectors) - centre, dim=-1)
+
+
+def main_directions(content: torch.Tensor) -> torch.Tensor:
+    """(content width, up to 128) the directions in which content vectors differ most, their sign fixed."""
+    vectors: torch.Tensor = torch.linalg.eigh(content.T @ content)[1]
+    directions = vectors.flip(-1)[:, :DIRECTIONS]
+    signs: torch.Tensor = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
+    oriented: torch.Tensor = directions * signs
+    return oriented
