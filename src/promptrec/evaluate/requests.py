@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from promptrec.backbone.interface import Scorer
 from promptrec.data.split import Examples
+from promptrec.evaluate.metrics import ndcg
 from promptrec.evaluate.protocol import MakeQuery, rank
-from promptrec.evaluate.ranking import Ranks, ndcg
 
 
 def measure_request(
@@ -39,7 +39,7 @@ def measure_request(
     return entry
 
 
-def _share(top: Ranks, mask: npt.NDArray[np.bool_]) -> float:
+def _share(top: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]) -> float:
     there = top >= 0
     shares = (mask[top] & there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     return float(shares.mean())
