@@ -12,6 +12,9 @@ from promptrec.workspace import Workspace
 
 def train(
     people_out: Annotated[float, typer.Option(help="Share of people kept out, to tune and test prompts on.")] = 0.2,
+    lexical: Annotated[
+        float, typer.Option(help="Share of a request's words (BM25) against its meaning, 0 (off) to 1.")
+    ] = 0.0,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
@@ -19,7 +22,7 @@ def train(
     """Train the general model and its request encoder, once; afterwards both are frozen."""
     import promptrec.training
 
-    recommender = promptrec.training.train(Workspace(workspace), people_out, seed)
+    recommender = promptrec.training.train(Workspace(workspace), people_out, seed, lexical)
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
 

@@ -7,14 +7,19 @@ import numpy.typing as npt
 
 from promptrec.backbone.interface import Backbone
 from promptrec.prompt.query import Query
+from promptrec.rank.lexical import Lexical
 
 LATEST = 30
 MOST_WORDS = 2
 
 
-def reasons(backbone: Backbone, query: Query, rows: npt.NDArray[np.int64]) -> list[tuple[str, ...]]:
+def reasons(
+    backbone: Backbone, query: Query, rows: npt.NDArray[np.int64], lexical: Lexical | None = None
+) -> list[tuple[str, ...]]:
     """For each item at `rows`: the history item that lifts it most, measured by leaving each out; whether the prompt or
-    request lifts it, measured by leaving that out; and attribute words it shares with the history."""
+    request lifts it, measured by leaving that out; the words of the request that it is found by; and attribute words it
+    shares with the history.
+    """
     catalogue = backbone.catalogue
     latest = query.history.last(LATEST)
     variants = [Query(history=latest, prompt=query.prompt)]
@@ -30,6 +35,10 @@ def reasons(backbone: Backbone, query: Query, rows: npt.NDArray[np.int64]) -> li
             own.append(
                 f"fits “{query.prompt.words}”" if query.request is None else f"fits your request “{query.request}”"
             )
+        if query.request is not None and lexical is not None:
+            matched = lexical.matches(query.request, int(row))
+            if matched:
+                own.append(f"has {', '.join(f'“{word}”' for word in matched)} of your request")
         if len(latest) and lifted_by_item[:, position].max() > 0:
             own.append(f"because of {catalogue.title(int(latest.rows[lifted_by_item[:, position].argmax()]))}")
         for of_items in words.values():
