@@ -1,8 +1,9 @@
-"""Each metric by hand, and those by rank against `ranx`."""
+"""Each metric by hand, and those that others have against `ranx` and RecTools."""
 
 from __future__ import annotations
 
-import os
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,6 @@ from promptrec.evaluate.metrics import (
     reciprocal_rank,
     serendipity,
 )
-from promptrec.evaluate.protocol import rank
 from promptrec.evaluate.yardstick import by_rank
 
 RANKS = np.array([0, 1, 9, 10])
@@ -54,28 +54,28 @@ def test_more_answers_than_places_can_still_be_perfect() -> None:
     assert recall(ranks, 10, offsets) == pytest.approx([10 / 15])
 
 
-@pytest.mark.parametrize("most", [1, 14])
-def test_metrics_by_rank_agree_with_ranx(most: int, ask, fixed) -> None:
-    os.environ["NUMBA_DISABLE_JIT"] = "1"  # compiling takes longer than forty questions
-    from ranx import Qrels, Run, evaluate
-
-    rng = np.random.default_rng(0)
-    people = [rng.permutation(50)[:20] for _ in range(40)]
-    asked = ask(*people, answers=rng.integers(1, most + 1, 40))
-    scores = rng.normal(size=50)
-    ranking = rank(fixed(scores), asked)
-    bounds = asked.answers.offsets
-    relevant = [asked.answers.rows[bounds[i] : bounds[i + 1]] for i in range(40)]
-    left = [np.setdiff1d(np.arange(50), asked.history(i).rows) for i in range(40)]
-    qrels = Qrels({f"q{i:02}": {f"d{row}": 1 for row in rows} for i, rows in enumerate(relevant)})
-    run = Run({f"q{i:02}": {f"d{row}": float(scores[row]) for row in rows} for i, rows in enumerate(left)})
-    names = {"ndcg@10": "ndcg@10", "hr@10": "hit_rate@10", "recall@10": "recall@10", "precision@10": "precision@10"}
-    names |= {"map@10": "map@10", "mrr": "mrr"}
-    theirs = evaluate(qrels, run, list(names.values()), return_mean=False)
-    ours = by_rank(ranking.ranks, ranking.offsets)
-    assert set(ours) == set(names)
-    for own, other in names.items():
-        np.testing.assert_allclose(ours[own], theirs[other], atol=1e-6, err_msg=own)
+@pytest.mark.parametrize("package", ["ranx", "rectools"])
+def test_agreement_with_other_packages(package: str) -> None:
+    written = json.loads((Path(__file__).parent / "reference_values.json").read_text())
+    asked, theirs = written["questions"], written["values"][package]
+    ranks = [
+        np.sort([own.index(row) for row in wanted])
+        for own, wanted in zip(asked["ranked"], asked["relevant"], strict=True)
+    ]
+    offsets = np.concatenate([[0], np.cumsum([len(own) for own in ranks])])
+    top = np.array(asked["ranked"])[:, :10]
+    counts = np.bincount([row for own in asked["owned"] for row in own], minlength=50).astype(np.float32)
+    assert counts.min() > 0, "packages differ in what they make of an item that nobody has"
+    ours = {
+        **by_rank(np.concatenate(ranks), offsets),
+        "novelty@10": novelty(top, counts, len(asked["owned"])),
+        "diversity@10": diversity(top, np.array(asked["vectors"], np.float32)),
+        "coverage@10": [coverage(top[:2], 50)],
+    }
+    compared = theirs.keys() - {"version"}
+    assert compared >= {"ndcg@10", "hr@10", "recall@10", "precision@10", "map@10"}
+    for name in compared:
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6, err_msg=name)
 
 
 def test_exposure_by_hand() -> None:
