@@ -107,7 +107,10 @@ def test_cleaning_counts_and_keeps_what_was_rejected(workspace: Workspace, put: 
     bad = "1,007,5,100\n,007,1,1\n1,,1,1\n1,8,good,2\n1,8,nan,2\n1,8,1,noon\n1,8\n1,8,1,1,1\n1,nine,1,1\n"
     import_dataset(workspace, put("e.csv", EVENTS + bad), put("i.csv", ITEMS + "8,Otto e mezzo,1963,Drama\n"))
     report = read_json(workspace.dataset / "cleaning.json", "report")
-    assert report["files"] == {"items": {"read": 4, "kept": 3}, "events": {"read": 12, "kept": 3}}
+    assert report["files"] == {
+        "items": {"read": 4, "kept": 3, "rejected": 1},
+        "events": {"read": 12, "kept": 3, "rejected": 9},
+    }
     assert {reason: found["count"] for reason, found in report["rejected"].items()} == {
         "exact duplicate": 2,
         "2 fields where the header has 4": 1,
@@ -187,7 +190,7 @@ def test_a_stray_word_in_a_number_column_is_emptied_and_counted(workspace: Works
         ("e.csv", "who,item\n1,2\n", "no column for the user was found among who, item"),
         ("e.csv", "user,what\n1,2\n", "no column for the item was found among user, what"),
         ("e.csv", "user,item,item\n1,2,3\n", "column 'item' appears twice"),
-        ("e.csv", 'user,item\n1,"2\n', "cannot be read"),
+        ("e.csv", 'user,item\n1,"2\n', "record 1: a quote is opened and not closed"),
         ("e.csv", "user,item\n1,caf\xe9\n".encode("latin-1"), "is not UTF-8 text (byte 15)"),
         ("e.csv", EVENTS.encode("utf-16"), "is not UTF-8 text"),
         ("e.csv", "user,item,query\n1,,shoes\n", "the catalogue is empty"),
@@ -232,7 +235,8 @@ def test_bad_paths_and_mappings(workspace: Workspace, put: Put, tmp_path: Path) 
     events = put("e.csv", EVENTS)
     with pytest.raises(PromptrecError, match="there is no such file"):
         import_dataset(workspace, tmp_path / "nothing.csv")
-    with pytest.raises(PromptrecError, match="is a folder"):
+    put("readme.md", "words")
+    with pytest.raises(PromptrecError, match=r"is a folder with 'readme.md' in it, which is no data file"):
         import_dataset(workspace, tmp_path)
     with pytest.raises(PromptrecError, match=r"no column 'uid'.*the columns are user_id, item_id, rating, timestamp"):
         import_dataset(workspace, events, columns={"events": {"user": "uid"}})

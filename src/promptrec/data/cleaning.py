@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
-from promptrec.data.reading import RAW, RECORD, Table
+from promptrec.data.blocks import Block, TableFile
+from promptrec.data.mapping import FileKind
+from promptrec.errors import PromptrecError
 from promptrec.progress import say
 
 REJECTED = {
@@ -17,73 +24,142 @@ REJECTED = {
     "reason": pl.String,
     "raw": pl.String,
 }
+FIRST = 5  # examples that a report shows of each reason
+_PORTION = 50_000  # rejected records that are kept in memory before they are written
+
+
+@dataclass(frozen=True)
+class _Later:
+    """Records that are rejected after their block is gone: their raw text is read again at the end."""
+
+    kind: FileKind
+    file: TableFile
+    records: np.ndarray[Any, np.dtype[np.int64]]
+    values: pl.Series
+    column: str | None
+    reason: str
 
 
 class Cleaning:
-    """Collects the rejected records of all files of one import."""
+    """Collects what becomes of the records of all files of one import, and writes the rejected ones to a file.
 
-    def __init__(self) -> None:
-        self._parts: list[pl.DataFrame] = [pl.DataFrame(schema=REJECTED)]
-        self._emptied: dict[str, dict[str, Any]] = {}
+    The records of each kind of file add up: read = kept + rejected.
+    """
+
+    def __init__(self, rejected: Path) -> None:
+        self._path = rejected
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pl.DataFrame] = []
+        self._later: list[_Later] = []
         self._read: dict[str, int] = {}
         self._kept: dict[str, int] = {}
+        self._reasons: dict[tuple[str, str], dict[str, Any]] = {}
+        self._emptied: dict[str, dict[str, Any]] = {}
+        self._missing: dict[str, dict[str, Any]] = {}
 
-    def open(self, kind: str, table: Table) -> pl.DataFrame:
-        """The records of a table without the broken ones and without exact duplicates."""
-        self._read[kind] = len(table.frame) + len(table.broken)
-        file = table.path.name
-        rows = [(file, record, None, None, reason, raw) for record, raw, reason in table.broken]
-        self._parts.append(pl.DataFrame(rows, schema=REJECTED, orient="row"))
-        first = table.frame.select(pl.struct(table.columns).is_first_distinct()).to_series()
-        return self.reject(table, table.frame, ~first, None, "exact duplicate")
+    def open(self, kind: FileKind, file: TableFile, block: Block) -> None:
+        """Count the records of a block, and note those that are broken."""
+        self._read[kind] = self._read.get(kind, 0) + len(block.records) + len(block.broken)
+        rows = [(file.path.name, record, None, None, reason, raw) for record, raw, reason in block.broken]
+        for _, group in pl.DataFrame(rows, schema=REJECTED, orient="row").group_by("reason", maintain_order=True):
+            self._note(kind, group)
 
     def reject(
-        self, table: Table, frame: pl.DataFrame, wrong: pl.Series, column: str | None, reason: str
-    ) -> pl.DataFrame:
-        """Note the records that are `wrong` because of `column`, and return the others."""
-        value = pl.lit(None) if column is None else pl.col(column)
-        self._parts.append(
-            frame.filter(wrong).select(
-                file=pl.lit(table.path.name),
-                record=RECORD,
-                column=pl.lit(column, dtype=pl.String),
-                value=value.cast(pl.String),
-                reason=pl.lit(reason),
-                raw=RAW,
-            )
-        )
-        return frame.filter(~wrong)
+        self,
+        kind: FileKind,
+        file: TableFile,
+        block: Block,
+        places: Sequence[int],
+        values: pl.Series,
+        column: str,
+        reason: str,
+    ) -> None:
+        """Note the records at `places` of a block, which are wrong because of their `values` in `column`."""
+        self._note(kind, _frame(file.path.name, block.records[places], values, column, reason, block.raw(places)))
 
-    def emptied(self, table: Table, frame: pl.DataFrame, which: pl.Series, column: str) -> None:
-        """Note the kept records whose value in `column` is no number as nearly all the others are."""
-        if which.any():
-            found = frame.filter(which).select(record=RECORD, value=column)
-            reason = f"{table.path.name}, {column}: not a number"
-            self._emptied[reason] = {"count": len(found), "first": found.head(5).to_dicts()}
+    def reject_later(
+        self,
+        kind: FileKind,
+        files: Sequence[TableFile],
+        found: pl.DataFrame,
+        values: pl.Series | None,
+        column: str | None,
+        reason: str,
+    ) -> None:
+        """Note the records `found` (columns `file`, the place in `files`, and `record`), whose blocks are gone."""
+        texts = pl.Series([None] * len(found), dtype=pl.String) if values is None else values.cast(pl.String)
+        for (place,), group in found.with_columns(value=texts).group_by("file", maintain_order=True):
+            ordered = group.sort("record")
+            records = ordered["record"].cast(pl.Int64).to_numpy()
+            self._later.append(_Later(kind, files[int(str(place))], records, ordered["value"], column, reason))
 
-    def keep(self, kind: str, count: int) -> None:
+    def reject_old(self, found: pl.DataFrame, column: str, values: pl.Series, reason: str) -> None:
+        """Note events that were in the dataset already, as they stood there."""
+        self._read["events"] += len(found)
+        raws = [line for line in found.write_ndjson().splitlines() if line]
+        self._note("events", _frame("(dataset)", np.zeros(len(found), np.int64), values, column, reason, raws))
+
+    def emptied(self, name: str, records: pl.Series, values: pl.Series) -> None:
+        """Note kept records whose value is no number as nearly all the others in that column are."""
+        if len(values):
+            found = pl.DataFrame({"record": records, "value": values})
+            self._emptied[f"{name}: not a number"] = {"count": len(found), "first": found.head(FIRST).to_dicts()}
+
+    def missing(self, name: str, count: int, done: str) -> None:
+        """Note how many kept records have no value in a column, and what was put there."""
+        if count:
+            self._missing[name] = {"count": count, "done": done}
+
+    def keep(self, kind: FileKind, count: int) -> None:
         self._kept[kind] = count
 
-    @property
-    def rejected(self) -> pl.DataFrame:
-        """All rejected records, in the columns `REJECTED`."""
-        return pl.concat(self._parts)
+    def first_reason(self) -> str:
+        """The first reason for which a record was rejected, and where, for an error's line."""
+        for found in self._reasons.values():
+            example = found["first"][0]
+            return f"{example['file']}, record {example['record']:,}: {example['reason']}"
+        return "there are no records" if not self._later else self._later[0].reason
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """For each file kind how many records were read and kept."""
-        return {kind: {"read": self._read[kind], "kept": self._kept[kind]} for kind in self._read}
+        """For each kind of file how many records were read, kept and rejected."""
+        rejected = dict.fromkeys(self._read, 0)
+        for (kind, _), found in self._reasons.items():
+            rejected[kind] += found["count"]
+        return {
+            kind: {"read": read, "kept": self._kept.get(kind, 0), "rejected": rejected[kind]}
+            for kind, read in self._read.items()
+        }
 
     def report(self) -> dict[str, Any]:
-        """The totals and, by reason, how many records were rejected and values emptied, with the first five."""
-        groups = self.rejected.partition_by("reason", as_dict=True, maintain_order=True)
+        """The totals; by reason, how many records were rejected and values emptied, with the first five; and by
+        column, how many values are missing."""
+        rejected: dict[str, dict[str, Any]] = {}
+        for (_, reason), found in self._reasons.items():
+            entry = rejected.setdefault(reason, {"count": 0, "first": []})
+            entry["count"] += found["count"]
+            entry["first"] = (entry["first"] + found["first"])[:FIRST]
         return {
             "files": self.totals(),
-            "rejected": {
-                str(reason): {"count": len(group), "first": group.head(5).to_dicts()}
-                for (reason,), group in groups.items()
-            },
+            "rejected": rejected,
             "emptied": self._emptied,
+            "missing": self._missing,
         }
+
+    def finish(self, earlier: Path | None = None) -> None:
+        """Write all rejected records, after those of `earlier`, the file of the dataset that this one continues."""
+        self._read_again()
+        self._write()
+        if earlier is not None and earlier.exists():
+            for batch in pq.ParquetFile(earlier).iter_batches():
+                self._waiting.append(pl.DataFrame(pl.from_arrow(batch)).select(REJECTED))
+        self._waiting.append(pl.DataFrame(schema=REJECTED))
+        self._write()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        for kind, total in self.totals().items():
+            if total["read"] != total["kept"] + total["rejected"]:
+                raise PromptrecError(f"{kind}: the records do not add up ({total}); nothing was imported; report this")
 
     def show(self) -> None:
         """The report as a short table."""
@@ -93,3 +169,59 @@ class Cleaning:
         for fate in ("rejected", "emptied"):
             for reason, found in report[fate].items():
                 say(f"{'':<8}{found['count']:>12,} {fate}: {reason}")
+        for column, found in self._missing.items():
+            say(f"{'':<8}{found['count']:>12,} without {column}: {found['done']}")
+
+    def _note(self, kind: str, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        reason = str(rows["reason"][0])
+        entry = self._reasons.setdefault((kind, reason), {"count": 0, "first": []})
+        entry["count"] += len(rows)
+        if len(entry["first"]) < FIRST:
+            entry["first"] += rows.head(FIRST - len(entry["first"])).to_dicts()
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) >= _PORTION:
+            self._write()
+
+    def _read_again(self) -> None:
+        files = {later.file.path: later.file for later in self._later}
+        for path, file in files.items():
+            waiting = [later for later in self._later if later.file.path == path]
+            for block in file.blocks():
+                if not len(block.records):
+                    continue
+                first, last = block.records[0], block.records[-1]
+                for later in waiting:
+                    start, stop = np.searchsorted(later.records, [first, last + 1])
+                    if stop > start:
+                        records = later.records[start:stop]
+                        raws = block.raw(np.searchsorted(block.records, records).tolist())
+                        values = later.values.slice(int(start), int(stop - start))
+                        self._note(later.kind, _frame(path.name, records, values, later.column, later.reason, raws))
+        self._later.clear()
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        table = pl.concat(self._waiting).to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._waiting.clear()
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+
+def _frame(
+    file: str, records: Sequence[int] | Any, values: pl.Series, column: str | None, reason: str, raws: list[str]
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "file": [file] * len(raws),
+            "record": records,
+            "column": [column] * len(raws),
+            "value": values.cast(pl.String),
+            "reason": [reason] * len(raws),
+            "raw": raws,
+        },
+        schema=REJECTED,
+    )

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import polars as pl
-
-from promptrec.data.reading import Table
+from promptrec.data.mapping import FileKind
 from promptrec.errors import PromptrecError
 
-FileKind = Literal["events", "items", "users"]
-_ITEM_IDS = ("item_id", "item", "movie_id", "movie", "product_id", "product")
-_USER_IDS = ("user_id", "user", "uid")
+_ITEM_IDS = ("item_id", "item", "itemid", "movie_id", "movieid", "movie", "product_id", "product", "asin", "sku")
+_USER_IDS = ("user_id", "user", "userid", "uid", "customer_id", "person", "visitor_id", "visitorid")
 COMMON_NAMES: dict[FileKind, dict[str, tuple[str, ...]]] = {
     "events": {
         "user": _USER_IDS,
         "item": _ITEM_IDS,
-        "time": ("time", "timestamp"),
+        "time": ("time", "timestamp", "date", "datetime", "created_at", "event_time"),
         "position": ("position",),  # an order without times
         "value": ("value", "rating", "plays", "price"),
-        "kind": ("kind", "event", "event_type"),
+        "kind": ("kind", "event", "event_type", "action"),
         "weight": ("weight",),
-        "query": ("query",),
+        "query": ("query", "search_query"),
     },
     "items": {
         "id": ("id", *_ITEM_IDS),
@@ -35,24 +32,28 @@ COMMON_NAMES: dict[FileKind, dict[str, tuple[str, ...]]] = {
 _NEEDED: dict[FileKind, tuple[str, ...]] = {"events": ("user", "item"), "items": ("id",), "users": ("id",)}
 
 
-def choose_columns(kind: FileKind, table: Table, given: Mapping[str, str]) -> dict[str, str]:
+def choose_columns(kind: FileKind, path: Path, columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """The file's column for each role, `given` first.
 
     A column of items or users that is given no role is an attribute under its own name; a role that is given the empty
-    string leaves out the column of that name. Raises PromptrecError.
+    string is not guessed, and leaves out the column of that name. Raises PromptrecError.
     """
-    left = list(table.columns)
+    left = list(columns)
     known = COMMON_NAMES[kind]
     chosen: dict[str, str] = {}
     for role, column in given.items():
         if kind == "events" and role not in known:
-            raise PromptrecError(f"{table.path}: events have no {role!r}; they have {', '.join(known)}")
-        if (column or role) not in left:
+            raise PromptrecError(f"{path}: events have no {role!r}; they have {', '.join(known)}")
+        if column and column not in left:
             raise PromptrecError(
-                f"{table.path}: there is no column {column or role!r} (mapped to {role!r}); "
-                f"the columns are {', '.join(table.columns)}"
+                f"{path}: there is no column {column!r} (mapped to {role!r}); the columns are {', '.join(columns)}"
             )
-        left.remove(column or role)
+        if not column and role not in left and role not in known:
+            raise PromptrecError(
+                f"{path}: there is no column {role!r} to leave out; the columns are {', '.join(columns)}"
+            )
+        if (column or role) in left:
+            left.remove(column or role)
         if column:
             chosen[role] = column
     for role, names in known.items():
@@ -64,16 +65,13 @@ def choose_columns(kind: FileKind, table: Table, given: Mapping[str, str]) -> di
     for role in _NEEDED[kind]:
         if role not in chosen:
             raise PromptrecError(
-                f"{table.path}: no column for the {role} was found among {', '.join(table.columns)}; "
-                f"say which it is, for example {kind}.{role}={table.columns[0]}"
+                f"{path}: no column for the {role} was found among {', '.join(columns)}; "
+                f"say which it is, for example --column {kind}.{role}={columns[0]}"
             )
-    for role, column in chosen.items():
-        if (kind == "events" or role == "id") and table.frame[column].dtype != pl.String:
-            raise PromptrecError(f"{table.path}: column {column!r} has lists; the {role} needs one value a record")
     if kind != "events":
         for column in left:
             if column in chosen:
-                raise PromptrecError(f"{table.path}: column {column!r} and the one mapped to it collide; map it too")
+                raise PromptrecError(f"{path}: column {column!r} and the one mapped to it collide; map it too")
             chosen[column] = column
     return chosen
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,76 +13,114 @@ from typing import Any
 import polars as pl
 from rich.prompt import Confirm
 
+from promptrec.data import rules
+from promptrec.data.blocks import TableFile
 from promptrec.data.cleaning import Cleaning
-from promptrec.data.columns import FileKind, choose_columns, shown
+from promptrec.data.cleaning_page import event_facts, write_page
+from promptrec.data.columns import choose_columns, shown
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
-from promptrec.data.reading import RECORD, Table, read
+from promptrec.data.entities import merge, read_entities
+from promptrec.data.events import Codes, read_events
+from promptrec.data.mapping import DataMapping, FileKind, load_mapping
+from promptrec.data.reading import open_files
 from promptrec.errors import PromptrecError
 from promptrec.progress import console, say
-from promptrec.workspace import Workspace, new_folder, write_json
+from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
 
 Columns = Mapping[str, Mapping[str, str]]
-_LATEST = 1e11  # epoch seconds, in the year 5138: larger numbers are milliseconds
-_NUMERIC_FROM = 0.99  # an attribute is a number where at least this share of its values is; the others are emptied
-_TEXTS = ("id", "title", "description", "image")
+Files = Mapping[FileKind, list[TableFile]]
+_NAMES = {name: name for name in EVENT_COLUMNS}
 
 
 def import_dataset(
     workspace: Workspace,
-    events: Path,
+    events: Path | None = None,
     items: Path | None = None,
     users: Path | None = None,
     columns: Columns | None = None,
     list_separator: str | None = None,
     assume_yes: bool = True,
-    name: str = "imported",
+    name: str | None = None,
     labels: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    mapping: Path | DataMapping | None = None,
+    append: bool = False,
+    manifest: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Read, clean and save a dataset, replacing the one in the workspace; on an error nothing changes.
 
+    events, items, users: a file, or a folder of files of one kind; those named here go before those of the mapping.
     columns: {"events" | "items" | "users": {role: column of the file}}; roles not given are guessed from common names.
     list_separator: splits attributes that contain it into lists; without it `|` does, and a space in the `token_seq`
         columns of RecBole files.
     labels: {language: {attribute word: word in that language}}, kept in the manifest.
+    mapping: all of this and the rules of cleaning, as a TOML file or read from one.
+    append: keep the dataset that is there and add to it. Events that it has already (known by person, item, time, kind
+        and value) and items that it has already are not added again; what it has is never changed.
+    manifest: more to write into the manifest.
     """
-    tables: dict[FileKind, Table] = {"events": read(Path(events))}
-    if items is not None:
-        tables["items"] = read(Path(items))
-    if users is not None:
-        tables["users"] = read(Path(users))
-    unknown = sorted(set(columns or {}) - set(tables))
-    if unknown:
-        raise PromptrecError(f"columns are mapped for {unknown[0]!r}; the files given are {', '.join(tables)}")
-    chosen = {kind: choose_columns(kind, table, (columns or {}).get(kind, {})) for kind, table in tables.items()}
-    for kind in tables:
-        say(shown(kind, chosen[kind]))
+    told = load_mapping(mapping) if isinstance(mapping, Path) else mapping or DataMapping()
+    files = _open({**told.files(), **_given(events, items, users)}, append)
+    chosen = _choose(files, told, columns or {})
     if not assume_yes:
         _confirm()
+    old = Dataset.load(workspace.dataset) if append else None
+    if old is not None and told.events.normalise in ("person", "range"):
+        raise PromptrecError(
+            f"values normalised by {told.events.normalise!r} need all events at once; import all files without --append"
+        )
+    with _staging(workspace, old is not None) as staging:
+        cleaning = Cleaning(staging / "rejected.parquet")
+        catalogue, people = _entities(files, chosen, told, list_separator, cleaning, old)
+        codes = Codes.of(catalogue["id"])
+        kept = _events(files, chosen, told, catalogue, codes, cleaning, old)
+        catalogue = _with_cold(catalogue, kept)
+        if catalogue.is_empty():
+            raise PromptrecError("the catalogue is empty: no event has an item; give an items file")
+        facts = event_facts(kept, len(catalogue))
+        cleaning.finish(workspace.dataset / "rejected.parquet" if append else None)
+        cleaning.show()
+        _write_events(kept, staging / "events.parquet")
+        catalogue.write_parquet(staging / "items.parquet")
+        if people is not None:
+            people.write_parquet(staging / "users.parquet")
+        about = _manifest(old, told, files, chosen, kept, cleaning, {"name": name, "labels": labels})
+        write_json(staging / "manifest.json", {**about, **(manifest or {}), "schema_version": SCHEMA_VERSION})
+        report = {**cleaning.report(), "facts": facts}
+        write_json(staging / "cleaning.json", report)
+        write_page(staging / "cleaning.html", about["name"], report)
+    return Dataset.load(workspace.dataset)
 
-    cleaning = Cleaning()
-    entities = {
-        kind: _entities(cleaning, kind, table, chosen[kind], list_separator)
-        for kind, table in tables.items()
-        if kind != "events"
-    }
-    catalogue = entities.get("items")
-    kept = _events(cleaning, tables["events"], chosen["events"], catalogue)
-    if catalogue is None:
-        catalogue = kept.select(id=pl.col("item").drop_nulls().unique(maintain_order=True))
-    manifest: dict[str, Any] = {
-        "name": name,
-        "value_name": chosen["events"].get("value", "value"),
-        "has_times": bool(kept["time"].is_not_null().any()),
-        "labels": labels or {},
-        "cleaning": cleaning.totals(),
-    }
-    dataset = Dataset(events=kept, items=catalogue, users=entities.get("users"), manifest=manifest)
-    cleaning.show()
-    with new_folder(workspace.dataset) as staging:
-        dataset.write_into(staging)
-        write_json(staging / "cleaning.json", cleaning.report())
-        cleaning.rejected.write_parquet(staging / "rejected.parquet")
-    return dataset
+
+def _given(events: Path | None, items: Path | None, users: Path | None) -> dict[FileKind, Path]:
+    named: dict[FileKind, Path | None] = {"events": events, "items": items, "users": users}
+    return {kind: Path(path) for kind, path in named.items() if path is not None}
+
+
+def _open(paths: Mapping[FileKind, Path], append: bool) -> dict[FileKind, list[TableFile]]:
+    if "events" not in paths and not (append and paths):
+        raise PromptrecError("no events are named; give a mapping with `file` under [events], or --events FILE")
+    return {kind: open_files(path) for kind, path in paths.items()}
+
+
+def _choose(files: Files, told: DataMapping, columns: Columns) -> dict[FileKind, dict[str, str]]:
+    """For each kind of file the column of each role; shown to the person who waits."""
+    unknown = sorted(set(columns) - set(files))
+    if unknown:
+        raise PromptrecError(f"columns are mapped for {unknown[0]!r}; the files given are {', '.join(files)}")
+    chosen: dict[FileKind, dict[str, str]] = {}
+    for kind, tables in files.items():
+        present = list(dict.fromkeys(column for table in tables for column in table.columns))
+        for column in getattr(told, kind).leave_out if kind != "events" else ():
+            if column not in present:
+                raise PromptrecError(
+                    f"{tables[0].path}: leave_out: there is no column {column!r}; the columns are {', '.join(present)}"
+                )
+            present.remove(column)
+        given = {**told.columns(kind), **columns.get(kind, {})}
+        chosen[kind] = choose_columns(kind, tables[0].path, present, given)
+        say(shown(kind, chosen[kind]))
+    return chosen
 
 
 def _confirm() -> None:
@@ -91,146 +132,155 @@ def _confirm() -> None:
         raise PromptrecError("the mapping was not accepted, nothing was imported; map columns or accept with --yes")
 
 
+@contextmanager
+def _staging(workspace: Workspace, keep_vectors: bool) -> Iterator[Path]:
+    """A folder that becomes the dataset in one step. A workspace that was made for it goes again on an error."""
+    fresh = not workspace.root.exists()
+    try:
+        with new_folder(workspace.dataset) as staging:
+            yield staging
+            for file in workspace.dataset.glob("*.safetensors") if keep_vectors else ():
+                os.link(file, staging / file.name)
+    except OSError as error:
+        raise PromptrecError(f"{workspace.dataset}: cannot be written ({error.strerror or error})") from None
+    finally:
+        if fresh and workspace.root.is_dir() and not any(workspace.root.iterdir()):
+            shutil.rmtree(workspace.root)
+
+
 def _entities(
-    cleaning: Cleaning, kind: FileKind, table: Table, chosen: Mapping[str, str], separator: str | None
-) -> pl.DataFrame:
-    """Items or users: unique ids and typed attributes."""
-    frame = cleaning.open(kind, table)
-    frame = cleaning.reject(table, frame, _blank(frame[chosen["id"]]), chosen["id"], "missing id")
-    if frame.is_empty():
-        what = "the catalogue is empty" if kind == "items" else "there are no users"
-        raise PromptrecError(f"{table.path}: {what}; expected at least one record with an id")
-    twice = frame.filter(pl.col(chosen["id"]).is_duplicated())
-    if len(twice):
-        id_ = twice[chosen["id"]][0]
-        first, second = twice.filter(pl.col(chosen["id"]) == id_)[RECORD][:2]
-        raise PromptrecError(
-            f"{table.path}: column {chosen['id']!r}: id {id_!r} appears twice with different content "
-            f"(records {first:,} and {second:,}); keep one of them"
-        )
-    cleaning.keep(kind, len(frame))
-    typed = []
-    for role in sorted(chosen, key=lambda role: _TEXTS.index(role) if role in _TEXTS else len(_TEXTS)):
-        column = chosen[role]
-        values = frame[column]
-        if role in _TEXTS:
-            values = values if values.dtype == pl.String else values.list.join(" ")
-        else:
-            values = _attribute(values, separator, column in table.sequences)
-            cleaning.emptied(table, frame, frame[column].is_not_null() & values.is_null(), column)
-        typed.append(values.alias(role))
-    return pl.DataFrame(typed)
-
-
-def _blank(column: pl.Series) -> pl.Series:
-    return column.is_null() | (column.str.strip_chars() == "").fill_null(True)
-
-
-def _attribute(column: pl.Series, separator: str | None, sequence: bool) -> pl.Series:
-    """A list where the file has lists or separators, a number where (nearly) all values are, else text."""
-    if column.dtype != pl.String:
-        return column
-    between = separator or (" " if sequence else "|")
-    if sequence or column.str.contains(between, literal=True).any():
-        words = column.str.split(between).list.eval(pl.element().str.strip_chars())
-        return words.list.eval(pl.element().filter(pl.element() != ""))
-    numbers = _numbers(column)
-    numbers = numbers.set(~numbers.is_finite().fill_null(True), None)
-    filled = column.drop_nulls()
-    if not numbers.count() or numbers.count() < _NUMERIC_FROM * len(filled) or filled.str.contains(r"^[+-]?0\d").any():
-        return column
-    whole = numbers.cast(pl.Int64, strict=False)
-    return whole if (whole == numbers).all() and whole.count() == numbers.count() else numbers
+    files: Files,
+    chosen: Mapping[FileKind, dict[str, str]],
+    told: DataMapping,
+    separator: str | None,
+    cleaning: Cleaning,
+    old: Dataset | None,
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The items and the users, those of the old dataset first."""
+    found: dict[FileKind, pl.DataFrame | None] = {"items": None, "users": None}
+    if old is not None:
+        found = {"items": old.items, "users": old.users}
+    for kind in found:
+        if kind in files:
+            known = found[kind]
+            new = read_entities(kind, files[kind], chosen[kind], getattr(told, kind), separator, cleaning, known)
+            found[kind] = new if known is None else merge(known, new)
+    items = found["items"]
+    return pl.DataFrame(schema={"id": pl.String}) if items is None else items, found["users"]
 
 
 def _events(
-    cleaning: Cleaning, table: Table, chosen: Mapping[str, str], catalogue: pl.DataFrame | None
+    files: Files,
+    chosen: Mapping[FileKind, dict[str, str]],
+    told: DataMapping,
+    catalogue: pl.DataFrame,
+    codes: Codes,
+    cleaning: Cleaning,
+    old: Dataset | None,
 ) -> pl.DataFrame:
-    frame = cleaning.open("events", table)
-    user, item = chosen["user"], chosen["item"]
-    frame = cleaning.reject(table, frame, _blank(frame[user]), user, "missing user")
-    missing = _blank(frame[item])
-    if "query" in chosen:
-        missing &= _blank(frame[chosen["query"]])
-    frame = cleaning.reject(table, frame, missing, item, "missing item")
-    for role in ("value", "weight", "position"):
-        if role in chosen:
-            column = frame[chosen[role]]
-            wrong = column.is_not_null() & ~_numbers(column).is_finite().fill_null(False)
-            frame = cleaning.reject(table, frame, wrong, chosen[role], f"{role} is not a finite number")
-    if "time" in chosen:
-        column = frame[chosen["time"]]
-        wrong = column.is_not_null() & _times(column).is_null()
-        frame = cleaning.reject(table, frame, wrong, chosen["time"], "time is neither epoch seconds nor ISO 8601")
-    if catalogue is not None:
-        unknown = frame[item].is_not_null() & ~frame[item].is_in(catalogue["id"].implode()).fill_null(True)
-        frame = cleaning.reject(table, frame, unknown, item, "item is not in the items file")
-    if frame.is_empty():
+    """Clean events in their final order, ids as codes."""
+    tables, roles = files.get("events", []), chosen.get("events", _NAMES)
+    unknown = told.items.unknown or _usual_unknown(files, old)
+    limit = len(catalogue) if unknown == "reject" else None
+    found = read_events(tables, roles, codes, limit, told.events.normalise, cleaning)
+    if old is not None:
+        found = pl.concat([_coded(old.events, codes), found], how="diagonal")
+    reject = _rejecting(cleaning, tables, roles)
+    found = rules.without_duplicates(found, reject)
+    found = rules.without_bots(found, told.cleaning.most_events_a_user, reject)
+    found = rules.in_order(found)
+    found = rules.without_repeated(found, told.events.repeated, reject)
+    found = rules.core(found, told.cleaning, reject)
+    if found.is_empty():
+        read = cleaning.totals().get("events", {"read": 0})["read"]
         raise PromptrecError(
-            f"{table.path}: no valid event is left of {len(table.frame) + len(table.broken):,} records"
+            f"{tables[0].path if tables else 'events'}: no valid event is left of {read:,} records "
+            f"(first: {cleaning.first_reason()})"
         )
-    if catalogue is None and frame[item].null_count() == len(frame):
-        raise PromptrecError(f"{table.path}: the catalogue is empty: no event has an item; give an items file")
-    cleaning.keep("events", len(frame))
-    return _sorted(_canonical(frame, chosen), frame, chosen)
+    if tables:
+        cleaning.keep("events", int((found["file"] != rules.OLD).sum()))
+    return rules.weighted(rules.normalised(found, told.events.normalise), told.events.weights)
 
 
-def _canonical(frame: pl.DataFrame, chosen: Mapping[str, str]) -> pl.DataFrame:
-    """The columns of `EVENT_COLUMNS`."""
-
-    def text(role: str) -> pl.Series:
-        return frame[chosen[role]] if role in chosen else pl.Series([None] * len(frame), dtype=pl.String)
-
-    events = pl.DataFrame(
-        {
-            "user": text("user"),
-            "item": text("item"),
-            "time": _times(text("time")),
-            "kind": text("kind"),
-            "value": _numbers(text("value")),
-            "weight": _numbers(text("weight")).fill_null(1.0),
-            "query": text("query"),
-        },
-        schema=EVENT_COLUMNS,
-    )
-    usual = "rating" if chosen.get("value", "").lower() == "rating" else "view"
-    default = pl.when(pl.col("item").is_null()).then(pl.lit("search")).otherwise(pl.lit(usual))
-    return events.with_columns(pl.col("kind").fill_null(default))
+def _usual_unknown(files: Files, old: Dataset | None) -> str:
+    if "items" in files:
+        return "reject"
+    return str(old.manifest.get("unknown_items", "cold")) if old is not None else "cold"
 
 
-def _sorted(events: pl.DataFrame, frame: pl.DataFrame, chosen: Mapping[str, str]) -> pl.DataFrame:
-    """By person in order of first appearance, then by time (or position), then as in the file."""
-    position = _numbers(frame[chosen["position"]]) if "position" in chosen else pl.lit(0.0)
-    return (
-        events.with_row_index("row")
-        .with_columns(position=position, first=pl.col("row").min().over("user"))
-        .sort("first", "time", "position", "row")
-        .select(*EVENT_COLUMNS)
+def _coded(events: pl.DataFrame, codes: Codes) -> pl.DataFrame:
+    """The events of a dataset with ids as codes, marked as old."""
+    ids = {"user": codes.users, "item": codes.items, "kind": codes.kinds}
+    return events.with_columns(
+        *(pl.col(name).cast(kind) for name, kind in ids.items()),
+        file=pl.lit(rules.OLD, pl.UInt16),
+        record=pl.lit(0, pl.UInt32),
+        hash1=pl.lit(None, pl.UInt64),
+        hash2=pl.lit(None, pl.UInt64),
     )
 
 
-def _numbers(column: pl.Series) -> pl.Series:
-    return column.str.strip_chars().cast(pl.Float64, strict=False)
+def _rejecting(cleaning: Cleaning, tables: Sequence[TableFile], roles: Mapping[str, str]) -> rules.Reject:
+    def reject(found: pl.DataFrame, role: str | None, reason: str) -> None:
+        old = found["file"] == rules.OLD
+        if old.any():
+            rows = found.filter(old).drop("file", "record", "first", strict=False)
+            rows = rows.with_columns(pl.col("user", "item", "kind").cast(pl.String))
+            cleaning.reject_old(rows, role or "user", rows[role or "user"], reason)
+        new = found.filter(~old)
+        values = None if role is None else new[role].cast(pl.String)
+        column = None if role is None else roles.get(role, role)
+        cleaning.reject_later("events", tables, new.select("file", "record"), values, column, reason)
+
+    return reject
 
 
-def _times(column: pl.Series) -> pl.Series:
-    """Epoch seconds from epoch seconds, epoch milliseconds or ISO 8601 (UTC where it names no zone)."""
-    times = _numbers(column)
-    times = times.set(~times.is_finite().fill_null(True), None)
-    typical = times.abs().median()
-    if isinstance(typical, float) and typical >= _LATEST:
-        times = times / 1000
-    times = times.set(times.abs() >= _LATEST, None)
-    texts = column.filter(times.is_null() & column.is_not_null()).unique()
-    if texts.is_empty():
-        return times
-    parsed = {text: _iso(text) for text in texts.to_list()}
-    return times.fill_null(column.replace_strict(parsed, default=None, return_dtype=pl.Float64))
+def _with_cold(catalogue: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue and, as records with an id only, the items that only events name."""
+    cold = (
+        kept.lazy().select(id="item").filter(pl.col("id").to_physical() >= len(catalogue)).unique(maintain_order=True)
+    )
+    ids = cold.collect().select(pl.col("id").cast(pl.String))
+    return pl.concat([catalogue, ids], how="diagonal") if len(ids) else catalogue
 
 
-def _iso(text: str) -> float | None:
+def _write_events(kept: pl.DataFrame, file: Path) -> None:
+    """The columns of `EVENT_COLUMNS`, ids as text again, without holding all of them."""
+    given = kept.lazy().select(
+        pl.col(name).cast(kind) if name in kept.columns else pl.lit(None, kind).alias(name)
+        for name, kind in EVENT_COLUMNS.items()
+    )
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        given.sink_parquet(file, compression="lz4")
+    except pl.exceptions.PolarsError as error:
+        raise PromptrecError(f"{file.parent}: cannot be written ({str(error).splitlines()[0]})") from None
+
+
+def _manifest(
+    old: Dataset | None,
+    told: DataMapping,
+    files: Files,
+    chosen: Mapping[FileKind, dict[str, str]],
+    kept: pl.DataFrame,
+    cleaning: Cleaning,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    before = {} if old is None else dict(old.manifest)
+    labels = {**before.get("labels", {})}
+    for language, words in {**told.labels, **(given["labels"] or {})}.items():
+        labels[language] = {**labels.get(language, {}), **words}
+    step = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {kind: [table.path.name for table in tables] for kind, tables in files.items()},
+        "records": cleaning.totals(),
+    }
+    return {
+        **before,
+        "name": given["name"] or told.name or before.get("name", "imported"),
+        "value_name": before.get("value_name") or chosen.get("events", {}).get("value", "value"),
+        "has_times": kept["time"].null_count() < len(kept),
+        "labels": labels,
+        "unknown_items": told.items.unknown or _usual_unknown(files, old),
+        "cleaning": cleaning.totals(),
+        "imports": [*before.get("imports", []), step],
+    }
