@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ EVENT_COLUMNS = {
     "weight": pl.Float64,  # how much an event of this kind counts
     "query": pl.String,  # the words of a search; null elsewhere
 }
+_PORTION = 200_000  # rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Dataset:
     items: `id`, `title`, `description`, any number of attributes (list attributes are Polars lists); unique ids.
     users: `id` and attributes, or None.
     manifest: how it was made: `name`, `value_name` (what the file called the value: rating, plays, ...), `has_times`,
-        `labels` ({language: {attribute word: word in that language}}), the cleaning report's totals.
+        `labels` ({language: {attribute word: word in that language}}), the cleaning report's totals, and for each
+        import what it read (`imports`).
     """
 
     events: pl.DataFrame
@@ -57,8 +60,18 @@ class Dataset:
         """SHA-256 over events and items; the same data always has the same hash."""
         digest = hashlib.sha256()
         for frame in (self.events, self.items):
-            digest.update(frame.write_csv().encode() if not _has_lists(frame) else frame.write_json().encode())
+            for part in _as_text(frame):
+                digest.update(part.encode())
         return digest.hexdigest()
+
+    def searches(self, user: str) -> tuple[str, ...]:
+        """The texts of a person's searches, oldest first; none for a person who is unknown."""
+        return self._searches.get(user, ())
+
+    @cached_property
+    def _searches(self) -> dict[str, tuple[str, ...]]:
+        asked = self.events.lazy().filter(pl.col("query").is_not_null()).select("user", "query").collect()
+        return {str(user): tuple(own["query"]) for (user,), own in asked.group_by("user", maintain_order=True)}
 
     def save(self, folder: Path) -> None:
         """Write Parquet and the manifest into `folder` in one atomic step."""
@@ -97,5 +110,16 @@ def _read_parquet(path: Path) -> pl.DataFrame:
         raise PromptrecError(f"{path}: cannot be read ({error}); import the data again") from None
 
 
-def _has_lists(frame: pl.DataFrame) -> bool:
-    return any(isinstance(kind, pl.List) for kind in frame.dtypes)
+def _as_text(frame: pl.DataFrame) -> Iterator[str]:
+    """The frame as CSV, or as JSON where it has lists, a portion at a time so that memory stays small."""
+    lists = any(isinstance(kind, pl.List) for kind in frame.dtypes)
+    if lists:
+        yield "["
+    for start in range(0, max(len(frame), 1), _PORTION):
+        portion = frame[start : start + _PORTION]
+        if lists:
+            yield ("," if start else "") + portion.write_json()[1:-1]
+        else:
+            yield portion.write_csv(include_header=start == 0)
+    if lists:
+        yield "]"
