@@ -1,24 +1,29 @@
-"""Baselines on a checkerboard: even people use even items, odd people use odd ones."""
+"""What is particular to each baseline; what all do is in test_contracts.py."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
-from promptrec.baselines import fit_all
-from promptrec.baselines.content import ContentSimilarity
+from promptrec.baselines import fit_all, rating
+from promptrec.baselines.bpr import BPR
+from promptrec.baselines.content_slot import ContentSlot
 from promptrec.baselines.ease import Ease
 from promptrec.baselines.fit_all import fit_baselines
 from promptrec.baselines.ials import IALS
 from promptrec.baselines.item_knn import ItemKNN
-from promptrec.baselines.matrix import history_matrix, training_matrix
+from promptrec.baselines.matrix import history_matrix
 from promptrec.baselines.popularity import Popularity
-from promptrec.baselines.user_knn import UserKNN
+from promptrec.baselines.rating import RatingModel, RecommenderModel
 from promptrec.data.history import Histories, History
+from promptrec.data.interactions import training_matrix
 from promptrec.data.split import Split
+from promptrec.errors import PromptrecError
 from promptrec.prompt.query import Query
 
 PEOPLE, ITEMS = 30, 12
@@ -34,53 +39,6 @@ def board() -> np.ndarray:
     for person, (group, chosen) in enumerate(product((0, 1), combinations(range(6), 4))):
         matrix[person, 2 * np.array(chosen) + group] = 1
     return matrix
-
-
-def fitted(matrix: np.ndarray, vectors: np.ndarray) -> list:
-    training = sparse.csr_matrix(matrix)
-    return [
-        UserKNN.fit(training, k=10),
-        ItemKNN.fit(training),
-        ItemKNN.fit(training, decay=3.0),
-        Ease.fit(training, 1.0),
-        IALS.fit(training, 0, factors=2, regularisation=1.0, alpha=1.0),
-        ContentSimilarity.fit(vectors),
-    ]
-
-
-def group_vectors() -> np.ndarray:
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(2, 16))
-    return (centres[np.arange(ITEMS) % 2] + 0.1 * rng.normal(size=(ITEMS, 16))).astype(np.float32)
-
-
-@pytest.mark.parametrize("which", range(6))
-def test_own_group_comes_first(which: int) -> None:
-    scorer = fitted(board(), group_vectors())[which]
-    scores = scorer.score([query(0, 2), query(1, 3)])
-    assert scores.shape == (2, ITEMS)
-    assert scores.dtype == np.float32
-    for own, other, row in (([4, 6, 8, 10], [1, 3, 5, 7, 9, 11], 0), ([5, 7, 9, 11], [0, 2, 4, 6, 8, 10], 1)):
-        assert scores[row, own].min() > scores[row, other].max(), scorer.name
-
-
-@pytest.mark.parametrize("which", range(6))
-def test_rows_choose_columns_and_queries_do_not_mix(which: int) -> None:
-    scorer = fitted(board(), group_vectors())[which]
-    queries = [query(0, 2), query(5), query()]
-    rows = np.array([7, 2, 2, 11])
-    everything = scorer.score(queries)
-    np.testing.assert_allclose(scorer.score(queries, rows), everything[:, rows], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(scorer.score(queries[1:2])[0], everything[1], rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("which", [0, 1, 2, 3, 5])
-def test_permuting_item_rows_changes_nothing(which: int) -> None:
-    order = np.random.default_rng(1).permutation(ITEMS)
-    place = np.argsort(order)
-    before = fitted(board(), group_vectors())[which].score([query(0, 2, 4)])
-    after = fitted(board()[:, order], group_vectors()[order])[which].score([query(*place[[0, 2, 4]])])
-    np.testing.assert_allclose(after, before[:, order], rtol=1e-4, atol=1e-5)
 
 
 def test_popularity_counts_people() -> None:
@@ -128,10 +86,95 @@ def test_training_leaves_out_the_last_two_events() -> None:
     assert training_matrix(split(), 4).toarray().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]]
 
 
-def test_ease_is_left_out_of_large_catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = np.eye(4, dtype=np.float32)
-    names = ["popularity", "user-knn", "item-knn", "recency-item-knn", "ease", "ials", "content"]
-    assert [scorer.name for scorer in fit_baselines(split(), range(4), vectors, 0)] == names  # type: ignore[arg-type]
+NOTHING = np.full(11, np.nan)
+
+
+def fit(names: list[str], of: Split) -> list[str]:
+    found = fit_baselines(of, range(4), np.eye(4, dtype=np.float32), 0, names)  # type: ignore[arg-type]
+    return [scorer.name for scorer in found]
+
+
+def test_what_has_no_room_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    names = ["content", "ease", "recent-popularity", "rating-model", "popularity"]
+    assert fit(names, split()) == ["content", "ease", "recent-popularity", "popularity"]
     monkeypatch.setattr(fit_all, "MOST_ITEMS", 3)
-    names.remove("ease")
-    assert [scorer.name for scorer in fit_baselines(split(), range(4), vectors, 0)] == names  # type: ignore[arg-type]
+    timeless = replace(split(), histories=replace(split().histories, times=NOTHING))
+    assert fit([*names, "content-slot"], timeless) == ["content", "popularity"]
+    said = capsys.readouterr().err
+    for name in ("ease", "recent-popularity", "rating-model", "content-slot"):
+        assert f"{name} is left out" in said
+
+
+def test_an_unknown_baseline_is_named() -> None:
+    with pytest.raises(PromptrecError, match="found 'magic'"):
+        fit(["popularity", "magic"], split())
+
+
+def test_recent_popularity_counts_late_events() -> None:
+    # trained on: a has 0 1 at 0 1, b has 1 0 at 4 5, c has 2 2 0 at 6 7 8
+    assert Popularity.fit_recent(split(), 4, share=0.4).counts.tolist() == [1, 0, 1, 0]
+    assert Popularity.fit_recent(split(), 4, share=1).counts.tolist() == [3, 2, 1, 0]
+
+
+def rated() -> Split:
+    """Item 0 is liked, item 1 is not, by two kinds of people of whom one gives a star more."""
+    people = [[0, 1, 2, 3, 0, 1], [1, 0, 3, 2, 1, 0]] * 20
+    rows = np.array(people, np.int64).ravel()
+    generous = np.repeat(np.arange(40) % 2, 6)
+    values = np.array([4.0, 1.0, 3.0, 2.0])[rows] + generous
+    offsets = np.arange(0, 241, 6)
+    histories = Histories(tuple(map(str, range(40))), offsets, rows, np.arange(240.0), values)
+    return Split.of(histories, seed=0, people_out=0.0)
+
+
+def test_the_rating_model_learns_ratings_and_prints_its_losses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(rating, "EPOCHS", 100)
+    model = RatingModel.fit(rated(), 4, 0)
+    assert model.test_loss < 0.3
+    assert np.argsort(-model.ratings).tolist() == [0, 2, 3, 1]
+    assert f"train loss {model.train_loss:.4f}, test loss {model.test_loss:.4f}" in capsys.readouterr().err
+
+
+def test_the_rating_model_is_additive() -> None:
+    torch.manual_seed(0)
+    network = RecommenderModel(5, 7, 8)
+    people, items = torch.meshgrid(torch.arange(5), torch.arange(7), indexing="ij")
+    ratings = network(people.ravel(), items.ravel())
+    assert ratings.shape == (35,), "as the labels are: (64, 1) against (64,) would compare everybody with everybody"
+    table = ratings.view(5, 7)
+    torch.testing.assert_close(table - table[:, :1], (table - table[:, :1])[:1].expand(5, 7))
+
+
+def test_an_empty_history_has_no_factors_in_bpr_but_biases() -> None:
+    model = BPR.fit(sparse.csr_matrix(board()), 0, factors=4)
+    np.testing.assert_allclose(model.score([query()])[0], model.items[:, -1], rtol=1e-5)
+
+
+class Rising:
+    """A backbone that ranks items by their row."""
+
+    name = "rising"
+
+    def score(self, queries: list[Query]) -> np.ndarray:
+        return np.tile(np.arange(20, dtype=np.float32), (len(queries), 1))
+
+
+def test_the_slot_holds_the_most_similar_cold_item() -> None:
+    # items 14 to 19 are cold; 16 is like what was seen
+    training = sparse.csr_matrix(np.pad(np.ones((1, 14), np.float32), ((0, 0), (0, 6))))
+    vectors = np.eye(20, dtype=np.float32)
+    vectors[16] = vectors[3]
+    slotted = ContentSlot.fit(Rising(), training, vectors)  # type: ignore[arg-type]
+    scores = slotted.score([query(3, 13), query()])
+    scores[0, [3, 13]] = -np.inf
+    assert np.argsort(-scores[0], kind="stable")[:11].tolist() == [12, 11, 10, 9, 8, 7, 6, 5, 4, 16, 2]
+    assert scores[0, [14, 15, 17, 18, 19]].max() < scores[0, :14][[0, 1, 2]].min()
+    np.testing.assert_array_equal(slotted.score([query(3)], np.array([16, 1])), slotted.score([query(3)])[:, [16, 1]])
+
+
+def test_the_slot_is_not_needed_where_everything_is_known() -> None:
+    training = sparse.csr_matrix(np.ones((1, 20), np.float32))
+    slotted = ContentSlot.fit(Rising(), training, np.eye(20, dtype=np.float32))  # type: ignore[arg-type]
+    assert np.array_equal(slotted.score([query(3)]), Rising().score([query(3)]))

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import spotrf, spotri
 
 from promptrec.backbone.interface import Scores
-from promptrec.baselines.matrix import Sparse, history_matrix
+from promptrec.baselines.matrix import history_matrix
 from promptrec.data.catalogue import Rows
+from promptrec.data.interactions import Sparse
 from promptrec.prompt.query import Query
 
 MOST_ITEMS = 20_000
@@ -24,12 +26,15 @@ class Ease:
 
     @classmethod
     def fit(cls, training: Sparse, regularisation: float = 200.0) -> Ease:
-        gram = (training.T @ training).toarray().astype(np.float64)
-        gram[np.diag_indices_from(gram)] += regularisation
-        inverse = np.linalg.inv(gram)
-        weights = -inverse / np.diag(inverse)
-        np.fill_diagonal(weights, 0)
-        return cls(weights.astype(np.float32))
+        # One matrix, inverted in place in single precision: 12,000 items take 600 MB.
+        matrix = np.asfortranarray((training.T @ training).toarray())
+        matrix[np.diag_indices_from(matrix)] += regularisation
+        inverse = spotri(spotrf(matrix, lower=True, overwrite_a=True)[0], lower=True, overwrite_c=True)[0].T
+        for row in range(len(inverse)):  # LAPACK leaves one triangle
+            inverse[row + 1 :, row] = inverse[row, row + 1 :]
+        inverse /= -np.diag(inverse).copy()
+        np.fill_diagonal(inverse, 0)
+        return cls(inverse)
 
     def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
         """(b, n) float32."""

@@ -11,8 +11,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from promptrec.backbone.interface import Scores
-from promptrec.baselines.matrix import Sparse, history_matrix
+from promptrec.baselines.matrix import history_matrix
 from promptrec.data.catalogue import Rows
+from promptrec.data.interactions import Sparse
 from promptrec.prompt.query import Query
 
 

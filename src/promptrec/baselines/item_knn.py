@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptrec.backbone.interface import Scores
-from promptrec.baselines.matrix import Sparse, history_matrix, unit_rows
+from promptrec.baselines.matrix import history_matrix, in_chunks, unit_rows
 from promptrec.data.catalogue import Rows
+from promptrec.data.interactions import Sparse
 from promptrec.prompt.query import Query
 
 DECAY = 3.0
@@ -31,6 +32,11 @@ class ItemKNN:
 
     def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
         """(b, n) float32."""
-        people = (history_matrix(queries, self.directions.shape[0], self.decay) @ self.directions).toarray()
-        scores: Scores = people @ (self.directions if rows is None else self.directions[rows]).T
-        return scores
+        asked = (self.directions if rows is None else self.directions[rows]).T.tocsr()
+
+        def score(some: Sequence[Query]) -> Scores:
+            people = history_matrix(some, self.directions.shape[0], self.decay) @ self.directions
+            found: Scores = (people @ asked).toarray()
+            return found
+
+        return in_chunks(score, queries)

@@ -1,27 +1,17 @@
-"""Events as sparse matrices."""
+"""Histories as sparse matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import sparse
 
-from promptrec.data.split import Split
+from promptrec.backbone.interface import Scores
+from promptrec.data.interactions import Sparse, binary
 from promptrec.prompt.query import Query
 
-Sparse = Any  # scipy.sparse.csr_matrix, which has no types
-
-
-def training_matrix(split: Split, n_items: int) -> Sparse:
-    """(p, n_items) CSR float32, one where a training person has the item among the events that are trained on."""
-    histories, lengths = split.histories, split.training_lengths()
-    starts = histories.offsets[split.training]
-    people = np.repeat(np.arange(len(lengths)), lengths)
-    within = np.arange(len(people)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    items = histories.rows[np.repeat(starts, lengths) + within]
-    return binary(sparse.csr_matrix((np.ones(len(items), np.float32), (people, items)), (len(lengths), n_items)))
+CHUNK = 256
 
 
 def history_matrix(queries: Sequence[Query], n_items: int, decay: float | None = None) -> Sparse:
@@ -38,14 +28,14 @@ def history_matrix(queries: Sequence[Query], n_items: int, decay: float | None =
     return binary(matrix) if decay is None else matrix
 
 
-def binary(matrix: Sparse) -> Sparse:
-    """The matrix with ones where it has entries."""
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
-
-
 def unit_rows(matrix: Sparse) -> Sparse:
     """The matrix with rows of length one; empty rows stay empty."""
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return (sparse.diags(1 / np.maximum(lengths, 1e-12)) @ matrix).tocsr().astype(np.float32)
+
+
+def in_chunks(score: Callable[[Sequence[Query]], Scores], queries: Sequence[Query]) -> Scores:
+    """`score` for at most 256 queries at a time, so that what it holds on the way does not grow with how many are asked
+    at once."""
+    starts = range(0, max(len(queries), 1), CHUNK)
+    return np.concatenate([score(queries[start : start + CHUNK]) for start in starts])

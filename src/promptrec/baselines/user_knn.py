@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from promptrec.backbone.interface import Scores
-from promptrec.baselines.matrix import Sparse, history_matrix, unit_rows
+from promptrec.baselines.matrix import history_matrix, in_chunks, unit_rows
 from promptrec.data.catalogue import Rows
+from promptrec.data.interactions import Sparse
 from promptrec.prompt.query import Query
 
 
@@ -31,10 +33,14 @@ class UserKNN:
 
     def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
         """(b, n) float32; a query's person need not be among the training people."""
-        histories = unit_rows(history_matrix(queries, self.training.shape[1]))
-        similar = (histories @ self.directions.T).toarray()
-        if self.k < similar.shape[1]:
-            far = np.argpartition(-similar, self.k, axis=1)[:, self.k :]
-            np.put_along_axis(similar, far, 0, axis=1)
-        scores: Scores = similar @ (self.training if rows is None else self.training[:, rows])
-        return scores
+        asked = self.training if rows is None else self.training[:, rows]
+
+        def score(some: Sequence[Query]) -> Scores:
+            similar = (unit_rows(history_matrix(some, self.training.shape[1])) @ self.directions.T).toarray()
+            if self.k < similar.shape[1]:
+                far = np.argpartition(-similar, self.k, axis=1)[:, self.k :]
+                np.put_along_axis(similar, far, 0, axis=1)
+            found: Scores = (sparse.csr_matrix(similar) @ asked).toarray()
+            return found
+
+        return in_chunks(score, queries)
