@@ -233,7 +233,8 @@ def current_backbone(workspace: Workspace) -> Path:
 def split_of(folder: Path, dataset: Dataset) -> Split:
     """The split that the backbone in `folder` was trained with. Raises PromptrecError when the people have changed."""
     card = read_json(folder / "config.json", "backbone config")["card"]
-    split = Split.of(dataset.histories, card["seed"], card["people_out"])
+    protocol, items_out = card.get("protocol", "leave-one-out"), card.get("items_out", 0.0)
+    split = Split.of(dataset.histories, card["seed"], card["people_out"], items_out, protocol)
     if split.hash != card["split_hash"]:
         raise PromptrecError(f"{folder}: the dataset's people are not those of this backbone's training; train again")
     return split

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def evaluate(
     protocol: str | None = None,
     scenario: str | None = None,
     against: str | None = None,
-    seen: Seen = "exclude",
+    seen: str = "exclude",
     slices: Sequence[str] = (),
 ) -> tuple[dict[str, Any], Path]:
     """Full catalogue, all models on the same questions; writes and returns report and folder.
@@ -54,7 +54,7 @@ def evaluate(
     that the model was trained for, or `scenario` where a scenario is given. against: the model that the others are
     compared with, the workspace's own where None. slices: attributes of items or users to report separately.
     """
-    if seen not in ("exclude", "include"):
+    if seen not in get_args(Seen):
         raise PromptrecError(f"--seen {seen!r}: expected exclude or include")
     split, backbone, dataset = recommender.split, recommender.backbone, recommender.dataset
     catalogue = recommender.catalogue
@@ -74,7 +74,7 @@ def evaluate(
         training.shape[0],
         recommender.vectors,
         seed,
-        seen,
+        cast(Seen, seen),
         order_by_id(catalogue.ids),
         None if attribute is None else class_shares(catalogue.words_of(attribute)),
     )

@@ -28,17 +28,21 @@ def train(
     seed: int = 0,
     lexical: float = 0.0,
     kind: str = DEFAULT_BACKBONE,
+    items_out: float = 0.0,
+    protocol: str = "leave-one-out",
 ) -> Recommender:
     """Train a backbone of a kind, `sequence` or `factorization`, and its request encoder, and make them current.
 
     people_out: the share of people kept out of training, on whom prompts are tuned and tested.
+    items_out: the share of the items kept out of training, to test what the model makes of new ones.
+    protocol: which events of the training people are kept out, their last two or all after a moment.
     lexical: the share of a request's words against its meaning when items are ranked, 0 (off) to 1.
     Raises PromptrecError where there is no dataset, or nobody has three events.
     """
     checked_share(lexical)
     dataset = Dataset.load(workspace.dataset)
-    split = Split.of(dataset.histories, seed, people_out)
-    if not len(split.leave_one_out(from_end=2)):
+    split = Split.of(dataset.histories, seed, people_out, items_out, protocol)
+    if not len(split.asked("validation").apart()):
         raise PromptrecError(
             f"{workspace.dataset}: no training person has {FEWEST_EVENTS} or more events, so nothing can be learnt; "
             "import more events"
@@ -53,7 +57,7 @@ def train(
     unseen = word_wishes(attribute_words(dataset.catalogue, labels), "validation")
     if unseen:
         sentences = encode_cached([wish.text for wish in unseen], encoder, file)
-        requests = choose_strength(requests, unseen, sentences, split.leave_one_out(from_end=2))
+        requests = choose_strength(requests, unseen, sentences, split.asked("validation").apart())
     card: dict[str, Any] = {
         "backbone": backbone.name,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -61,6 +65,8 @@ def train(
         "split_hash": split.hash,
         "seed": seed,
         "people_out": people_out,
+        "items_out": items_out,
+        "protocol": protocol,
         "lexical": lexical,
         "text_encoder": encoder.name,
         "request_strength": float(requests.network.strength),

@@ -137,6 +137,8 @@ def test_shares_outside_0_to_1_are_errors() -> None:
     for people_out, items_out, name in ((1.0, 0.0, "--people-out"), (0.2, -0.1, "--items-out")):
         with pytest.raises(PromptrecError, match=name):
             Split.of(in_order(3, 3, 3), 0, people_out, items_out)
+    with pytest.raises(PromptrecError, match=r"--split: expected one of leave-one-out, time, found .random."):
+        Split.of(in_order(3, 3, 3), 0, protocol="random")
 
 
 def test_taking_examples_takes_their_answers() -> None:
@@ -148,3 +150,6 @@ def test_taking_examples_takes_their_answers() -> None:
     assert asked(examples.take(mask)) == asked(examples)[::2]
     with pytest.raises(ValueError, match="several answers"):
         _ = examples.targets
+    alone = asked(examples.apart())
+    assert alone[:2] == [(*asked(examples)[0][:2], [answer]) for answer in asked(examples)[0][2][:2]]
+    assert len(alone) == len(examples.answers.rows)

@@ -50,7 +50,7 @@ def train_sequence(
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     lengths = split.training_lengths()
-    validation = split.leave_one_out(from_end=2)
+    validation = split.asked("validation").apart()
     best, best_epoch, curve = -1.0, -1, []
     best_state = copy.deepcopy(network.state_dict())
     for epoch in progress(range(EPOCHS), "training", EPOCHS):
@@ -80,7 +80,7 @@ def train_sequence(
     facts = {
         "best_epoch": best_epoch,
         "validation_ndcg@10": best,
-        "test_ndcg@10": next_item_ndcg(partial(_scores, network.eval(), content), split.leave_one_out(from_end=1)),
+        "test_ndcg@10": next_item_ndcg(partial(_scores, network.eval(), content), split.asked("test").apart()),
         "curve": curve,
     }
     return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors), facts

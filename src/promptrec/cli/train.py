@@ -12,9 +12,16 @@ from promptrec.workspace import Workspace
 
 def train(
     people_out: Annotated[float, typer.Option(help="Share of people kept out, to tune and test prompts on.")] = 0.2,
+    items_out: Annotated[
+        float, typer.Option(help="Share of items kept out of training, for `evaluate --protocol cold-items`.")
+    ] = 0.0,
+    split: Annotated[
+        str, typer.Option(help="Events kept out: leave-one-out (the last two) or time (all after a moment).")
+    ] = "leave-one-out",
     lexical: Annotated[
         float, typer.Option(help="Share of a request's words (BM25) against its meaning, 0 (off) to 1.")
     ] = 0.0,
+    backbone: Annotated[str, typer.Option(help="The kind of model: sequence or factorization.")] = "sequence",
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
@@ -22,13 +29,25 @@ def train(
     """Train the general model and its request encoder, once; afterwards both are frozen."""
     import promptrec.training
 
-    recommender = promptrec.training.train(Workspace(workspace), people_out, seed, lexical)
+    recommender = promptrec.training.train(Workspace(workspace), people_out, seed, lexical, backbone, items_out, split)
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
 
 
 def evaluate(
     prompt: Annotated[str | None, typer.Option(help="Also evaluate this prompt.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="leave-one-out, time, cold-people, cold-items or scenario; else what was trained for."),
+    ] = None,
+    scenario: Annotated[str | None, typer.Option(help="SQL over events joined with items: rating = 5")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The model that the others are compared with; else the workspace's own.")
+    ] = None,
+    seen: Annotated[str, typer.Option(help="Items a person already has: exclude or include.")] = "exclude",
+    slices: Annotated[
+        list[str] | None, typer.Option("--slice", help="An attribute of items or users to report separately.")
+    ] = None,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
@@ -37,6 +56,16 @@ def evaluate(
     from promptrec.recommender import Recommender
     from promptrec.report import evaluate as evaluate_all
 
-    report, folder = evaluate_all(Recommender.load(workspace), Workspace(workspace), prompt, seed)
+    report, folder = evaluate_all(
+        Recommender.load(workspace),
+        Workspace(workspace),
+        prompt,
+        seed,
+        protocol=protocol,
+        scenario=scenario,
+        against=against,
+        seen=seen,
+        slices=slices or (),
+    )
     rows = [f"{model['name']:24} NDCG@10 {model['metrics']['ndcg@10']['value']:.4f}" for model in report["models"]]
     show(report, as_json, [*rows, f"report: {folder / 'report.html'}"])

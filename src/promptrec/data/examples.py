@@ -91,6 +91,14 @@ class Examples:
         several = None if self.several is None else self.several.take(indices)
         return Examples(self.histories, self.people[indices], self.positions[indices], several)
 
+    def apart(self) -> Examples:
+        """The same questions with one answer each: a question with several is asked once for each of them."""
+        if self.several is None:
+            return self
+        owners = self.several.owners()
+        answers = Answers.one_each(self.several.rows)
+        return Examples(self.histories, self.people[owners], self.positions[owners], answers)
+
     def known(self) -> tuple[Ints, Ints]:
         """The events of all histories in one block: their catalogue rows (e,), and (n + 1,) offsets into them."""
         offsets = np.concatenate([[0], np.cumsum(self.positions)]).astype(np.int64)

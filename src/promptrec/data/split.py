@@ -15,10 +15,10 @@ from promptrec.data.history import Histories
 from promptrec.errors import PromptrecError
 from promptrec.seeding import generator
 
-__all__ = ["Answers", "Examples", "Split", "SplitProtocol"]
+__all__ = ["Answers", "Examples", "Split"]
 
 Ints = npt.NDArray[np.int64]
-SplitProtocol = Literal["leave-one-out", "time"]
+PROTOCOLS = ("leave-one-out", "time")
 VALIDATION_FROM, TEST_FROM = 0.8, 0.9  # of a time split: the shares of all events that lie before the two cuts
 
 
@@ -42,7 +42,7 @@ class Split:
     training: Ints
     validation: Ints
     test: Ints
-    protocol: SplitProtocol
+    protocol: str
     cuts: tuple[float, float] | None
     items_out: float
     everything: Histories
@@ -55,12 +55,14 @@ class Split:
         seed: int,
         people_out: float = 0.2,
         items_out: float = 0.0,
-        protocol: SplitProtocol = "leave-one-out",
+        protocol: str = "leave-one-out",
     ) -> Split:
-        """Raises PromptrecError for shares outside 0 to 1, or a time split of events whose times are not all known."""
+        """Raises PromptrecError for shares outside 0 to 1, another protocol, or a time split without times."""
         for option, share in (("--people-out", people_out), ("--items-out", items_out)):
             if not 0 <= share < 1:
                 raise PromptrecError(f"{option}: expected a share from 0 up to, not including, 1, found {share}")
+        if protocol not in PROTOCOLS:
+            raise PromptrecError(f"--split: expected one of {', '.join(PROTOCOLS)}, found {protocol!r}")
         order = generator(seed, "split").permutation(len(histories)).astype(np.int64)
         out = round(len(histories) * people_out)
         half = out // 2

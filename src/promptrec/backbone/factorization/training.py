@@ -52,7 +52,7 @@ def train_factorization(
     features = features.to(device())
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
-    validation = split.leave_one_out(from_end=2)
+    validation = split.asked("validation").apart()
     best, best_epoch, curve = -1.0, -1, []
     best_state = copy.deepcopy(network.state_dict())
     for epoch in progress(range(-1, EPOCHS), "training", EPOCHS + 1):
@@ -73,7 +73,7 @@ def train_factorization(
         "start": start,
         "best_epoch": best_epoch,
         "validation_ndcg@10": best,
-        "test_ndcg@10": next_item_ndcg(partial(_scores, network, features), split.leave_one_out(from_end=1)),
+        "test_ndcg@10": next_item_ndcg(partial(_scores, network, features), split.asked("test").apart()),
         "curve": curve,
     }
     return FactorizationBackbone(network, space, catalogue.ids, catalogue, vectors), facts
