@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from promptrec.cli.options import DEFAULT, JsonOption, SeedOption, WorkspaceOption, show
+from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import Prompt
 
 ScenarioOption = Annotated[str | None, typer.Option(help="SQL over events joined with items: rating = 5")]
@@ -34,6 +35,8 @@ def tune(
     variety: Annotated[float, typer.Option(help="Weight of lists of unlike items.")] = 0.0,
     calibration: Annotated[float, typer.Option(help="Weight of lists in the proportions of the history.")] = 0.0,
     limit: LimitOption = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Make one for people with few events instead.")] = False,
+    below: Annotated[int, typer.Option(help="With --profile: for people with fewer events than this.")] = 5,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
@@ -43,6 +46,13 @@ def tune(
     from promptrec.tune.objective import Objective, parse_value
     from promptrec.tune.tune import tune as tune_prompt
 
+    if profile:
+        from promptrec.tune.profile import tune_profile
+
+        if scenario or examples or text or items or start or method:
+            raise PromptrecError("--profile learns from people's first events; leave scenario, examples and start out")
+        show_made(tune_profile(Recommender.load(workspace), name, below, seed), as_json)
+        return
     column, weight = parse_value(value) if value else (None, 0.0)
     objective = Objective(relevance, weight, column, novelty, variety, calibration)
     ids = [part.strip() for part in items.split(",") if part.strip()]

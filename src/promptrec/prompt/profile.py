@@ -36,6 +36,12 @@ def features(schema: Mapping[str, Any], profile: Mapping[str, Any], events: int)
     return torch.tensor([*(number for part in parts for number in part), *counted])
 
 
+def block_sizes(schema: Mapping[str, Any]) -> list[int]:
+    """How many numbers of x each attribute has, and at the end the number of events."""
+    attributes = schema["attributes"].values()
+    return [*(len(known["words"]) if "words" in known else 3 for known in attributes), int(schema["below"])]
+
+
 def _attribute(name: str, known: Mapping[str, Any], value: Any) -> list[float]:
     missing = value is None or value == ""
     if "words" in known:

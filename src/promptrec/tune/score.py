@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from promptrec.backbone.interface import Backbone
 from promptrec.data.split import Examples
-from promptrec.evaluate.beyond import diversity, novelty
+from promptrec.evaluate.metrics import diversity, hit_rate, ndcg, novelty
 from promptrec.evaluate.protocol import Ranking, rank
-from promptrec.evaluate.ranking import hit_rate, ndcg
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query

@@ -1,0 +1,148 @@
+"""`tune --profile`: a generator from a person's attributes and number of events to a prompt, for cold people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.sequence import device
+from promptrec.errors import PromptrecError
+from promptrec.evaluate.metrics import ndcg
+from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.progress import progress
+from promptrec.prompt.library import check_name
+from promptrec.prompt.profile import GENERATOR, block_sizes
+from promptrec.prompt.prompt import Prompt
+from promptrec.recommender import Recommender
+from promptrec.seeding import generator, torch_generator
+from promptrec.tune.cold import BATCH, Cold, attributes_of, cold_questions, profiles_of, ranks_of, scores_of, steered
+from promptrec.tune.objective import training_counts
+
+BELOW = 5
+HIDDEN = 8
+STEPS = 600
+CHECK_EVERY = 30
+PATIENCE = 6
+RATE = 3e-3
+PREFIX_RATE = 1e-2
+MISSING = 0.2
+MOST_TO_CHOOSE = 500
+
+
+def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: int = 0) -> Prompt:
+    """Tune a profile prompt on truncated histories of training people, choose its step on the first events of
+    validation people, score it once on those of test people, and save it as the next version of `name`.
+
+    below: it is for people with 0 to below - 1 events. Raises PromptrecError for people without attributes.
+    """
+    check_name(name)
+    if not 1 <= below <= 20:
+        raise PromptrecError(f"--below: expected 1 to 20 events, found {below}")
+    backbone, split = recommender.backbone, recommender.split
+    schema: dict[str, Any] = {"attributes": attributes_of(recommender), "below": below}
+    profiles = profiles_of(recommender, schema)
+    rng = generator(seed, f"profile {name}")
+    training = cold_questions(split, split.training, profiles, schema, below, split.training_lengths(), rng)
+    lengths = split.histories.lengths()
+    validation, test = (
+        cold_questions(split, people, profiles, schema, below, lengths[people], None)
+        for people in (split.validation, split.test)
+    )
+    for what, questions in (("tune on", training), ("choose on", validation)):
+        if not len(questions):
+            raise PromptrecError(f"prompt {name!r}: there are no people to {what}; train with another --people-out")
+    tensors, curve = _descend(backbone, name, training, validation, schema, seed)
+    card = {
+        "profile": schema,
+        "data": f"{recommender.dataset.manifest.get('name', 'dataset')}, hash {recommender.dataset.hash[:16]}",
+        "examples": len(training),
+        "objective": "1 relevance",
+        "curve": curve,
+        "validation": _scores(recommender, tensors, validation, schema, seed),
+        "test": _scores(recommender, tensors, test, schema, seed) if len(test) else None,
+    }
+    words = f"people with fewer than {below} events, by {', '.join(schema['attributes'])}"
+    recipe = {"verb": "tune", "profile": True, "below": below, "seed": seed}
+    prompt = Prompt(name, "profile", words, backbone.fingerprint, tensors, recipe=recipe, card=card)
+    return recommender.library.save(prompt)
+
+
+def _start(backbone: Backbone, inputs: int, name: str, seed: int) -> dict[str, torch.Tensor]:
+    shape, noise = backbone.prompt_shape, torch_generator(seed, f"profile {name}")
+    found = {
+        "shift": torch.zeros(shape.shift),
+        GENERATOR[0]: torch.randn(inputs, HIDDEN, generator=noise) / 2,
+        GENERATOR[1]: torch.zeros(HIDDEN),
+        GENERATOR[2]: torch.zeros(HIDDEN, shape.shift),
+    }
+    if shape.layers:
+        tokens = max(1, shape.tokens // 2)
+        found["prefix"] = 0.02 * torch.randn(shape.layers, 2, tokens, shape.width, generator=noise)
+    return found
+
+
+def _descend(
+    backbone: Backbone, name: str, training: Cold, validation: Cold, schema: Mapping[str, Any], seed: int
+) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    rng = generator(seed, f"tune {name}")
+    leaves = _start(backbone, training.x.shape[1], name, seed)
+    tensors = {key: tensor.to(device()).requires_grad_() for key, tensor in leaves.items()}
+    rates = [{"params": [t], "lr": PREFIX_RATE if key == "prefix" else RATE} for key, t in tensors.items()]
+    optimizer = torch.optim.AdamW(rates, weight_decay=0.01)
+    chosen = validation.take(np.sort(rng.permutation(len(validation))[:MOST_TO_CHOOSE]))
+    sizes = block_sizes(schema)
+    widths = torch.tensor(sizes)
+    best, best_score, best_step = _kept(tensors), -1.0, 0
+    keys, curve = backbone.encode_items(), []
+    for step in progress(range(STEPS + 1), f"tuning {name}", STEPS + 1):
+        if step % CHECK_EVERY == 0:
+            score = float(ndcg(ranks_of(scores_of(backbone, tensors, chosen), chosen)).mean())
+            curve.append({"step": float(step), "validation": score})
+            if score > best_score:
+                best, best_score, best_step = _kept(tensors), score, step
+            if step - best_step >= PATIENCE * CHECK_EVERY:
+                break
+        drawn = training.take(rng.integers(len(training), size=BATCH))
+        there = torch.from_numpy(rng.random((BATCH, len(sizes))) >= MISSING).float()
+        there[:, -1] = 1  # the number of events is always known
+        x = drawn.x * torch.repeat_interleave(there, widths, dim=1)
+        logits = backbone.scale * steered(backbone, tensors, drawn.histories, x) @ keys.T
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(drawn.targets).to(device()))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return best, curve
+
+
+def _kept(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone().cpu() for name, tensor in tensors.items()}
+
+
+def _scores(
+    recommender: Recommender, tensors: dict[str, torch.Tensor], questions: Cold, schema: Mapping[str, Any], seed: int
+) -> dict[str, dict[str, Any]]:
+    """NDCG@10 without and with the prompt, as every card has it, then against popular items and the shared prompt."""
+    backbone, split = recommender.backbone, recommender.split
+    counts = torch.from_numpy(training_counts(split, len(recommender.catalogue)))
+    counted = block_sizes(schema)[-1]
+    unknown = torch.cat([torch.zeros_like(questions.x[:, :-counted]), questions.x[:, -counted:]], dim=1)
+    nobody = Cold(questions.histories, unknown, questions.targets)
+    scored = {
+        "": scores_of(backbone, None, questions),
+        " against popularity": counts.expand(len(questions), -1).clone(),
+        " against the profile left out": scores_of(backbone, tensors, nobody),
+    }
+    after = ndcg(ranks_of(scores_of(backbone, tensors, questions), questions))
+    found = {}
+    for what, scores in scored.items():
+        before = ndcg(ranks_of(scores, questions))
+        found[f"ndcg@10{what}"] = {
+            "without": bootstrap_interval(before, seed),
+            "with": bootstrap_interval(after, seed),
+            "difference": paired_difference(after, before, seed),
+        }
+    return found
