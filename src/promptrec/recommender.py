@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +75,15 @@ class Recommender:
         requests: RequestEncoder,
         library: PromptLibrary,
         vectors: Vectors,
-        split: Split,
+        split: Callable[[], Split],
         lexical: float = 0.0,
     ) -> None:
-        """lexical: the share of a request's words against its meaning, 0 to 1; 0 is without."""
+        """split: gives the split that the backbone was trained with, where somebody asks for it.
+        lexical: the share of a request's words against its meaning, 0 to 1; 0 is without."""
         self.lexical_share = lexical
         self.dataset = dataset
         self.vectors = vectors
-        self.split = split
+        self._split_of = split
         self.catalogue: Catalogue = dataset.catalogue
         self.backbone = backbone
         self.requests = requests
@@ -99,8 +100,15 @@ class Recommender:
         backbone = load_backbone(folder, dataset.catalogue, vectors)
         requests = RequestEncoder.load(folder, backbone, encoder)
         card = read_json(folder / "config.json", "backbone config")["card"]
-        split, share = split_of(folder, dataset), float(card.get("lexical", 0.0))
+        split, share = partial(split_of, folder, dataset), float(card.get("lexical", 0.0))
         return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split, share)
+
+    @cached_property
+    def split(self) -> Split:
+        """The split of the backbone's training. Raises PromptrecError when the people have changed since, as after an
+        erasure: such a model still recommends, but nobody can say any more whom it was trained on.
+        """
+        return self._split_of()
 
     @cached_property
     def lexical(self) -> Lexical | None:
