@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,15 +16,25 @@ import httpx
 import polars as pl
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 from postgres import PostgresServer, missing
 
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
 from promptrec.data.history import Event
 from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.recommender import Item, Recommendation, Recommender
-from promptrec.serve.app import create_app
-from promptrec.serve.server import _bind
+from promptrec.serve.app import STATIC, create_app
+from promptrec.serve.engine.engine import Engine
+from promptrec.serve.page import add_page
+from promptrec.serve.search import TitleSearch
+from promptrec.serve.security import connections
+from promptrec.serve.security.access import Access
+from promptrec.serve.security.guard import Guard
+from promptrec.serve.server import bind
+from promptrec.serve.store import EventStore
 from promptrec.serve.store.sqlite import SqliteStore
+from promptrec.workspace import Workspace
 
 TITLES = [
     ("50", "Star Wars", ["Action", "Sci-Fi"]),
@@ -64,6 +77,7 @@ class SmallRecommender:
         request: str | None = None,
         prompt: str | None = None,
         k: int = 10,
+        **_: Any,
     ) -> Recommendation:
         if request == "explode":
             raise ZeroDivisionError("a secret of the inside")
@@ -105,11 +119,24 @@ def recommender() -> Recommender:
     return cast(Recommender, SmallRecommender())
 
 
-@pytest.fixture
-def address(recommender: Recommender, tmp_path: Path) -> Iterator[str]:
-    store = SqliteStore(tmp_path / "state.db")
-    listening = _bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(recommender, store), log_level="critical"))
+class SmallEngine:
+    """What the page sees of an engine."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self.recommender = recommender
+        self.deleted = frozenset[str]()
+        self.search = TitleSearch(recommender.catalogue)
+
+    @property
+    def current(self) -> SmallEngine:
+        return self
+
+
+@contextmanager
+def answering(app: FastAPI) -> Iterator[str]:
+    """The address of a real server over `app`."""
+    listening = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", **connections.options()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     deadline = time.monotonic() + 10
@@ -118,10 +145,75 @@ def address(recommender: Recommender, tmp_path: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
     thread.join()
-    store.close()
 
 
 @pytest.fixture
-def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, trust_env=False) as client:
-        yield client
+def address(recommender: Recommender) -> Iterator[str]:
+    """The page alone, over the small recommender."""
+    app = FastAPI(docs_url=None)
+    app.add_middleware(Guard, access=Access(None, local=True))
+    add_page(app, cast(Engine, SmallEngine(recommender)))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    with answering(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def trained_service(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Path:
+    """A workspace of the small world with two saved prompts, to be copied."""
+    place = tmp_path_factory.mktemp("service") / "workspace"
+    shutil.copytree(trained, place)
+    shutil.rmtree(place / "prompts", ignore_errors=True)
+    recommender = Recommender.load(place)
+    for name, words in (("wars", "war"), ("laughs", "comedy")):
+        recommender.library.save(recommender.requests.prompt(words, name))
+    return place
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, trained_service: Path) -> Path:
+    """A copy that a test may change."""
+    shutil.copytree(trained_service, tmp_path / "workspace")
+    return tmp_path / "workspace"
+
+
+@contextmanager
+def running(workspace: Path, access: Access | None = None, store: EventStore | None = None) -> Iterator[Service]:
+    """The real service over a workspace."""
+    events = store or SqliteStore(workspace / "state.db")
+    engine = Engine(Workspace(workspace), events)
+    with (
+        answering(create_app(engine, access or Access(None, local=True))) as address,
+        httpx.Client(base_url=address, trust_env=False, timeout=30) as client,
+    ):
+        yield Service(workspace, address, engine, client)
+    engine.close()
+    events.close()
+
+
+@dataclass
+class Service:
+    workspace: Path
+    address: str
+    engine: Engine
+    client: httpx.Client
+
+
+@pytest.fixture
+def service(workspace: Path) -> Iterator[Service]:
+    with running(workspace) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, trained_service: Path) -> Iterator[Service]:
+    """One service for tests that leave it as they found it."""
+    place = tmp_path_factory.mktemp("shared") / "workspace"
+    shutil.copytree(trained_service, place)
+    with running(place) as service:
+        yield service
+
+
+@pytest.fixture
+def client(shared: Service) -> httpx.Client:
+    return shared.client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -10,6 +11,8 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/none/bin"))
 
@@ -53,6 +56,17 @@ class PostgresServer:
         command = [str(BINARIES / program), "-D", str(self.folder / "data"), *arguments]
         done = subprocess.run(command, user=_user(), capture_output=True, text=True, cwd=self.folder, check=False)
         assert done.returncode == 0, done.stderr
+
+
+_schemas = itertools.count()
+
+
+def fresh(server: PostgresServer) -> str:
+    """A URL whose tables nobody else uses."""
+    name = f"test_{next(_schemas)}"
+    with psycopg.connect(server.url) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{server.url}?options=-csearch_path%3D{name}"
 
 
 def _user() -> str | None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from promptrec.cli import data, prompts, recommend, serve, train, tune
+from promptrec.cli import data, init, keys, prompts, recommend, serve, train, tune
 from promptrec.errors import PromptrecError
 
 app = typer.Typer(
@@ -16,7 +16,8 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(prompts.app, name="prompts")
-for verb in (train.train, tune.tune, train.evaluate, recommend.recommend, serve.serve, serve.demo):
+app.add_typer(keys.app, name="keys")
+for verb in (init.init, train.train, tune.tune, train.evaluate, recommend.recommend, serve.serve, serve.demo):
     app.command()(verb)
 
 

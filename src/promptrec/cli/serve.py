@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from promptrec.cli.options import DEFAULT, JsonOption, SeedOption, WorkspaceOption, show
+from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from promptrec.serve.store import Durability
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000, workspace: WorkspaceOption = DEFAULT
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="The address; one that others reach needs keys.")] = "127.0.0.1",
+    store: Annotated[
+        str | None, typer.Option(help="sqlite:///FILE or postgresql://…; else state.db in the workspace.")
+    ] = None,
+    durability: Annotated[
+        str,
+        typer.Option(
+            help="full: an acknowledged event survives a power cut. fast: it may be lost in the second before one."
+        ),
+    ] = "full",
+    workers: Annotated[int, typer.Option(help="Processes that share the port.")] = 1,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let others reach it without keys.")] = False,
+    workspace: WorkspaceOption = DEFAULT,
 ) -> None:
-    """Serve recommendations and the page at http://127.0.0.1:PORT."""
-    from promptrec.serve.server import serve as run
+    """Serve recommendations and the page at http://HOST:PORT."""
+    from promptrec.serve.server import ServeSettings, run
 
-    run(workspace, port)
+    if durability not in ("full", "fast"):
+        raise PromptrecError(f"--durability: expected full or fast, found {durability!r}")
+    # The URL may hold a password; the environment keeps it out of the list of processes.
+    url = store or os.environ.get("PROMPTREC_STORE")
+    run(ServeSettings(workspace, port, host, url, cast("Durability", durability), workers, insecure))
 
 
 def demo(

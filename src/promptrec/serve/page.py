@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Query, Request
@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Item, Recommender
+from promptrec.serve.engine.engine import Engine
 from promptrec.serve.schemas import MOST_HISTORY, MOST_REQUEST
-from promptrec.serve.search import TitleSearch
 
 SHOWN = 10
 LOOKED_AT = 100  # how far down the list without the request an item's old rank is looked for
@@ -46,12 +46,14 @@ class Chip:
     left: str
 
 
-def add_page(app: FastAPI, recommender: Recommender, search: TitleSearch) -> None:
+def add_page(app: FastAPI, engine: Engine) -> None:
     """Add the page, its search and the list of endpoints to `app`."""
-    catalogue = recommender.catalogue
 
     @app.get("/", include_in_schema=False)
     def page(http: Request, h: str = "", request: str = "") -> HTMLResponse:
+        release = engine.current
+        recommender, catalogue = release.recommender, release.recommender.catalogue
+        hidden: dict[str, Any] = {"exclude": list(release.deleted)} if release.deleted else {}
         request = request.strip()
         ids, problems = _history(h), []
         unknown = [id_ for id_ in ids if catalogue.rows([id_])[0] < 0]
@@ -68,10 +70,10 @@ def add_page(app: FastAPI, recommender: Recommender, search: TitleSearch) -> Non
         after: list[Card] = []
         try:
             if ids or request:
-                plain = recommender.recommend(ids, k=min(LOOKED_AT, len(catalogue))).items
+                plain = recommender.recommend(ids, k=min(LOOKED_AT, len(catalogue)), **hidden).items
                 before = _cards(recommender, plain[:SHOWN])
             if request:
-                steered = recommender.recommend(ids, request, k=min(SHOWN, len(catalogue))).items
+                steered = recommender.recommend(ids, request, k=min(SHOWN, len(catalogue)), **hidden).items
                 after = _cards(recommender, steered, plain)
         except PromptrecError as error:
             problems.append(str(error))
@@ -91,8 +93,10 @@ def add_page(app: FastAPI, recommender: Recommender, search: TitleSearch) -> Non
 
     @app.get("/page/search", include_in_schema=False)
     def found(q: Annotated[str, Query(max_length=200)] = "", h: str = "", request: str = "") -> HTMLResponse:
-        ids = _history(h)
-        results = [Chip(id_, title, _state([*ids, id_], request)) for id_, title in search.find(q) if id_ not in ids]
+        ids, release = _history(h), engine.current
+        left_out = {*ids, *release.deleted}
+        found = [(id_, title) for id_, title in release.search.find(q) if id_ not in left_out]
+        results = [Chip(id_, title, _state([*ids, id_], request)) for id_, title in found]
         return HTMLResponse(_templates.get_template("found.html").render(q=q.strip(), results=results))
 
     @app.get("/docs", include_in_schema=False)

@@ -12,17 +12,27 @@ from starlette.exceptions import HTTPException
 
 from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.serve.schemas import Problem
+from promptrec.serve.store import StoreUnavailableError
 
 PROBLEM = "application/problem+json"
+RETRY = {"Retry-After": "1"}
+STATUSES = (400, 401, 403, 404, 408, 413, 421, 422, 429, 500, 503)
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in (400, 404, 422, 500)
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in STATUSES
 }
 
 
-def problem(status: int, detail: str, field: str | None = None) -> JSONResponse:
+def problem(status: int, detail: str, field: str | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
     """The response for one error."""
-    document = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, field=field)
-    return JSONResponse(document.model_dump(exclude_none=True), status, media_type=PROBLEM)
+    # A lone surrogate of the caller's, repeated in the message, is no UTF-8.
+    document = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=_utf8(detail), field=field and _utf8(field)
+    )
+    return JSONResponse(document.model_dump(exclude_none=True), status, headers=headers, media_type=PROBLEM)
 
 
 def add_problems(app: FastAPI) -> None:
@@ -31,10 +41,10 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][1:])
+        field = ".".join(str(part) for part in first["loc"][1:])[:200]
         if first["type"] == "json_invalid":
             return problem(400, f"the body is not valid JSON ({first.get('ctx', {}).get('error', first['msg'])})")
-        message = first["msg"].removeprefix("Value error, ")
+        message = " ".join(first["msg"].removeprefix("Value error, ").split())[:500]
         return problem(422, f"{field}: {message}" if field else message, field or None)
 
     @app.exception_handler(NotFoundError)
@@ -45,12 +55,20 @@ def add_problems(app: FastAPI) -> None:
     def wrong(_: Request, error: PromptrecError) -> JSONResponse:
         return problem(422, str(error))
 
+    @app.exception_handler(StoreUnavailableError)
+    def away(_: Request, error: StoreUnavailableError) -> JSONResponse:
+        return problem(503, f"{error}; nothing was stored, send it again", headers=RETRY)
+
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> JSONResponse:
-        response = problem(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
-        response.headers.update(error.headers or {})
-        return response
+        return problem(
+            error.status_code, f"{request.method} {request.url.path}: {error.detail}", headers=dict(error.headers or {})
+        )
 
     @app.exception_handler(Exception)
     def failed(_: Request, __: Exception) -> JSONResponse:
         return problem(500, "something went wrong inside the service; its log has the details")
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,58 +1,174 @@
-"""Run the service over a workspace."""
+"""Run the service over a workspace: one process, or several workers on one port."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
+import signal
 import socket
+import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-import uvicorn
 
 from promptrec.errors import PromptrecError
 from promptrec.progress import say
-from promptrec.recommender import Recommender
-from promptrec.serve.app import create_app
-from promptrec.serve.store.sqlite import SqliteStore
+from promptrec.serve.store.contract import Durability
 from promptrec.workspace import Workspace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+KEYS = "keys.json"
+STOP_SECONDS = 35.0
+MOST_WORKERS = 64
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """store: a URL, None for `state.db` in the workspace; workers: processes on one port; insecure: let a service that
+    other machines reach run without keys.
+    """
+
+    workspace: Path
+    port: int = 8000
+    host: str = "127.0.0.1"
+    store: str | None = None
+    durability: Durability = "full"
+    workers: int = 1
+    insecure: bool = False
 
 
 def serve(workspace: Path, port: int = 8000, host: str = "127.0.0.1") -> None:
-    """Serve a workspace until it is interrupted.
+    """Serve a workspace with the default settings until it is interrupted."""
+    run(ServeSettings(Path(workspace), port, host))
 
-    Raises PromptrecError, before anything is loaded, for a port in use or a host that is not this machine.
+
+def run(settings: ServeSettings) -> None:
+    """Serve until interrupted (SIGINT or SIGTERM); calls that are being answered are finished first.
+
+    Raises PromptrecError, before anything is loaded, for a port in use, or an address that other machines reach where
+    there are no keys; afterwards for whatever of the workspace cannot be read.
     """
-    listening = _bind(host, port)
+    if not 1 <= settings.workers <= MOST_WORKERS:
+        raise PromptrecError(f"--workers: expected 1 to {MOST_WORKERS}, found {settings.workers}")
+    _check_keys(settings)
+    listening = bind(settings.host, settings.port)
     try:
-        recommender = Recommender.load(workspace)
-        store = SqliteStore(Workspace(Path(workspace)).state)
-        try:
-            torch.set_num_threads(1)
-            app = create_app(recommender, store)
-            say(f"promptrec answers at http://{host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
-            with contextlib.suppress(KeyboardInterrupt):
-                uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
-        finally:
-            store.close()
+        if settings.workers == 1:
+            work(settings, listening)
+        else:
+            _supervise(settings, listening)
     finally:
         listening.close()
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    if host not in LOOPBACK:
-        raise PromptrecError(f"host {host!r}: this service has no login; it listens on {', '.join(LOOPBACK)} only")
+def work(settings: ServeSettings, listening: socket.socket) -> None:
+    """One process's whole life: load, answer, finish, let go."""
+    import torch
+    import uvicorn
+
+    from promptrec.serve.app import create_app
+    from promptrec.serve.engine.engine import Engine
+    from promptrec.serve.security import connections
+    from promptrec.serve.security.access import Access
+    from promptrec.serve.security.keys import KeyRing
+    from promptrec.serve.store import open_store
+
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING)
+    torch.set_num_threads(1)
+    place = Workspace(settings.workspace)
+    keys = KeyRing(place.root / KEYS)
+    access = Access(keys if keys.keys() else None, _local(settings.host) and not keys.keys(), settings.workers)
+    store = open_store(settings.store or f"sqlite:///{place.state.absolute()}", settings.durability)
+    try:
+        engine = Engine(place, store)
+        try:
+            app = create_app(engine, access)
+            say(f"promptrec answers at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            # uvicorn finishes what is being answered before it passes the signal on.
+            with contextlib.suppress(KeyboardInterrupt):
+                config = uvicorn.Config(app, log_level="warning", **connections.options())
+                uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            engine.close()
+    finally:
+        store.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises PromptrecError for a port in use or an address that this machine does not have."""
     if not 0 <= port <= 65_535:
         raise PromptrecError(f"--port: expected 0 to 65535, found {port}")
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(128)
+        listening.listen(1_024)
     except OSError as error:
         listening.close()
         raise PromptrecError(
-            f"port {port} cannot be used ({error.strerror}); end what listens there or choose another with --port"
+            f"{host}, port {port} cannot be used ({error.strerror}); end what listens there or choose another --port"
         ) from None
     return listening
+
+
+def _local(host: str) -> bool:
+    return host in LOOPBACK
+
+
+def _check_keys(settings: ServeSettings) -> None:
+    from promptrec.serve.security.keys import KeyRing
+
+    if not _local(settings.host) and not settings.insecure and not KeyRing(settings.workspace / KEYS).keys():
+        raise PromptrecError(
+            f"--host {settings.host}: other machines reach this address and there are no keys; make one with "
+            "`promptrec keys create NAME --scopes read,write`, or say --insecure"
+        )
+
+
+def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
+    """Keep `workers` processes on one socket: one that dies is replaced, one that cannot start ends all."""
+    with tempfile.TemporaryDirectory(prefix="promptrec-metrics-") as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        started = {_fork(settings, listening): time.monotonic() for _ in range(settings.workers)}
+        stopping = False
+
+        def stop(*_: object) -> None:
+            nonlocal stopping
+            stopping = True
+            for pid in started:
+                os.kill(pid, signal.SIGTERM)
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        while started:
+            pid, status = os.wait()
+            age = time.monotonic() - started.pop(pid, time.monotonic())
+            if stopping:
+                continue
+            if os.waitstatus_to_exitcode(status) == 2 and age < STOP_SECONDS:
+                stop()
+                while started:
+                    started.pop(os.wait()[0], None)
+                raise PromptrecError("a worker could not start; its message is above")
+            say(f"worker {pid} ended ({os.waitstatus_to_exitcode(status)}); another takes its place")
+            started[_fork(settings, listening)] = time.monotonic()
+
+
+def _fork(settings: ServeSettings, listening: socket.socket) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes Ctrl-C on as SIGTERM
+        work(settings, listening)
+        status = 0
+    except PromptrecError as error:
+        say(f"promptrec: {error}")
+        status = 2
+    except BaseException:
+        logging.exception("a worker failed")
+    finally:
+        os._exit(status)

@@ -1,24 +1,12 @@
 from __future__ import annotations
 
-import itertools
-
 import psycopg
 import pytest
-from postgres import PostgresServer
+from postgres import PostgresServer, fresh
 
 from contracts.event_store import EventStoreContract, event
 from promptrec.errors import PromptrecError
 from promptrec.serve.store import EventStore, StoreUnavailableError, open_store
-
-schemas = itertools.count()
-
-
-def fresh(server: PostgresServer) -> str:
-    """A URL whose tables nobody else uses."""
-    name = f"test_{next(schemas)}"
-    with psycopg.connect(server.url) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{server.url}?options=-csearch_path%3D{name}"
 
 
 class TestPostgresStore(EventStoreContract):

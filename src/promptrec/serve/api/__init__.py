@@ -1,0 +1,1 @@
+"""The HTTP interface: one family of routes a file."""

@@ -1,0 +1,125 @@
+"""One call from what the caller sent to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from promptrec.data.history import Event
+from promptrec.errors import PromptrecError
+from promptrec.recommender import Recommendation
+from promptrec.serve.engine.language import language_note
+from promptrec.serve.engine.model_thread import ModelThread
+from promptrec.serve.engine.popular import popular
+from promptrec.serve.engine.release import Release
+from promptrec.serve.engine.releases import Releases
+from promptrec.serve.metrics import FALLBACKS, STAGES
+from promptrec.serve.schemas import RecommendIn
+from promptrec.serve.store import EventStore, StoreUnavailableError
+from promptrec.workspace import Workspace
+
+log = logging.getLogger("promptrec.serve")
+MOST_LIVE = 1_000  # of a person's events in the store, the latest
+
+
+class Engine:
+    """Store, releases and the model's thread of one process. Raises PromptrecError where nothing can be loaded."""
+
+    def __init__(self, workspace: Workspace, store: EventStore) -> None:
+        self.workspace = workspace
+        self.store = store
+        self.releases = Releases(workspace, store)
+        self._model = ModelThread()
+
+    @property
+    def current(self) -> Release:
+        return self.releases.current
+
+    def close(self) -> None:
+        """Answer what waits, then let go of everything but the store, which is the caller's."""
+        self._model.close()
+        self.releases.close()
+
+    async def recommend(self, query: RecommendIn, bulk: bool = False) -> dict[str, Any]:
+        """The answer's document. Raises PromptrecError for a query that cannot be answered."""
+        began = time.perf_counter()
+        release = self.current
+        notes = []
+        if query.image is not None:
+            raise PromptrecError("image: this release has no image encoder; say in `request` what is wanted")
+        if query.request is not None:
+            note = language_note(query.request)
+            notes += [note] if note else []
+        history: Sequence[str | Event] = query.history or []
+        if query.user_id is not None:
+            history, note = await self._history(release, query.user_id)
+            notes += [note] if note else []
+        if query.request is not None and query.request not in release.requests:
+            # Beside the model's thread, so that nobody else waits for it.
+            before = time.perf_counter()
+            await asyncio.to_thread(release.requests.prompt, query.request)
+            STAGES.labels("request").observe(time.perf_counter() - before)
+        options = _options(query, release)
+        call = lambda: release.recommender.recommend(history, query.request, _prompt(query), query.k, **options)  # noqa: E731
+        try:
+            found = await asyncio.wrap_future(self._model.submit(call, bulk))
+        except PromptrecError:
+            raise
+        except Exception:
+            log.exception("the model failed; popular items answer")
+            FALLBACKS.inc()
+            found = popular(release, history, query)
+            notes.append("the model failed; these are popular items among what is allowed")
+        STAGES.labels("total").observe(time.perf_counter() - began)
+        return _document(found, query, notes)
+
+    async def _history(self, release: Release, user_id: str) -> tuple[list[Event], str | None]:
+        """The dataset's events and the store's, in order; the dataset's alone, and a note, where the store is away."""
+        before = time.perf_counter()
+        events = list(release.recommender.history_of(user_id))
+        note = None
+        try:
+            live = await asyncio.to_thread(self.store.history, user_id, MOST_LIVE)
+            events += [(event.item_id, event.time, event.kind) for event in live]
+            events.sort(key=lambda event: float("-inf") if event[1] is None else event[1])
+        except StoreUnavailableError:
+            note = "the event store is away; events since the last import are missing"
+        STAGES.labels("history").observe(time.perf_counter() - before)
+        return events, note
+
+
+def _prompt(query: RecommendIn) -> str | dict[str, float] | None:
+    if query.prompt is None or isinstance(query.prompt, str):
+        return query.prompt
+    return {share.name: share.weight for share in query.prompt}
+
+
+def _options(query: RecommendIn, release: Release) -> dict[str, Any]:
+    """What the caller set of the recommender's options."""
+    options: dict[str, Any] = {}
+    exclude = [*query.exclude, *release.deleted]
+    if exclude:
+        options["exclude"] = exclude
+    if query.allow is not None:
+        options["allow"] = query.allow
+    if query.filters:
+        options["filters"] = {name: one.model_dump(exclude_none=True) for name, one in query.filters.items()}
+    if query.diversity:
+        options["diversity"] = query.diversity
+    if query.seen != "exclude":
+        options["seen"] = query.seen
+    if query.profile:
+        options["profile"] = query.profile
+    if not query.explain:
+        options["explain"] = False
+    return options
+
+
+def _document(found: Recommendation, query: RecommendIn, notes: list[str]) -> dict[str, Any]:
+    document = {"recommendation_id": uuid.uuid4().hex, **found.as_dict(), "request": query.request}
+    document["notes"] = [*document.get("notes", ()), *notes]
+    return document

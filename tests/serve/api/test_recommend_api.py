@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from answers import assert_problem, ids
+
+from conftest import Service
+from promptrec.errors import PromptrecError
+from promptrec.recommender import Recommender
+
+ANSWER = {"recommendation_id", "items", "prompts", "request", "ignored", "fallback", "notes"}
+
+
+def test_it_answers_what_the_command_prints(client: httpx.Client, shared: Service) -> None:
+    query = {"history": ["C0", "no"], "request": "战争片", "prompt": "wars", "k": 3}
+    answer = client.post("/v1/recommend", json=query).json()
+    expected = Recommender.load(shared.workspace).recommend(["C0", "no"], "战争片", "wars", 3).as_dict()
+    assert set(answer) == ANSWER
+    assert [item["id"] for item in answer["items"]] == [item["id"] for item in expected["items"]]
+    for item, other in zip(answer["items"], expected["items"], strict=True):
+        assert item["score"] == pytest.approx(other["score"], abs=2e-4)
+        assert item["reasons"] == list(other["reasons"])
+    assert answer["ignored"] == ["no"]
+    assert [prompt["name"] for prompt in answer["prompts"]] == ["wars", "request"]
+    assert answer["fallback"] is False
+
+
+def test_an_event_changes_the_very_next_recommendation(service: Service) -> None:
+    first = ids(service.client.post("/v1/recommend", json={"user_id": "p0", "k": 2}))
+    event = {"user_id": "p0", "item_id": first[0], "kind": "view"}
+    assert service.client.post("/v1/events", json={"events": [event]}).json() == {"accepted": 1, "duplicates": 0}
+    assert first[0] not in ids(service.client.post("/v1/recommend", json={"user_id": "p0", "k": 2}))
+    assert ids(service.client.post("/v1/recommend", json={"user_id": "somebody new", "k": 2}))
+
+
+def test_a_batch_has_a_prompt_a_row(client: httpx.Client) -> None:
+    rows = [
+        {"history": ["C0"], "k": 3},
+        {"history": ["C0"], "prompt": "wars", "k": 3},
+        {"user_id": "p1", "request": "romance", "k": 3},
+    ]
+    answers = client.post("/v1/recommend/batch", json={"rows": rows}).json()["rows"]
+    assert [answer["items"][0]["id"][0] for answer in answers] == ["C", "W", "R"]
+    single = [client.post("/v1/recommend", json=row).json() for row in rows]
+    assert [[item["id"] for item in one["items"]] for one in answers] == [
+        [item["id"] for item in one["items"]] for one in single
+    ]
+    problem = client.post("/v1/recommend/batch", json={"rows": [rows[0], {"history": ["C0"], "prompt": "nope"}]})
+    assert_problem(problem, 404, "rows.1: prompt 'nope'")
+    assert_problem(client.post("/v1/recommend/batch", json={"rows": [rows[0]] * 1_001}), 422, "at most 1000")
+
+
+def test_two_hundred_rows_at_once_are_what_each_is_alone(client: httpx.Client) -> None:
+    rows = [{"history": [f"{'CWR'[n % 3]}{n % 15}"], "k": 5, "explain": n % 2 == 0} for n in range(200)]
+    answers = client.post("/v1/recommend/batch", json={"rows": rows}).json()["rows"]
+    for n in (0, 7, 101, 199):
+        alone = ids(client.post("/v1/recommend", json=rows[n]))
+        assert [item["id"] for item in answers[n]["items"]] == alone
+
+
+def test_a_mix_of_prompts(client: httpx.Client) -> None:
+    mixed = {"history": ["C0"], "prompt": [{"name": "wars", "weight": 3}, {"name": "laughs", "weight": 1}], "k": 3}
+    answer = client.post("/v1/recommend", json=mixed).json()
+    assert {prompt["name"]: prompt["weight"] for prompt in answer["prompts"]} == {"wars": 0.75, "laughs": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"), [("καλή κωμωδία", "Greek"), ("123 !!", "no words"), ("喜剧 comedy", None)]
+)
+def test_a_language_that_is_not_known_still_answers(client: httpx.Client, request_: str, said: str | None) -> None:
+    answer = client.post("/v1/recommend", json={"history": ["C0"], "request": request_, "k": 2}).json()
+    assert len(answer["items"]) == 2
+    assert (said in answer["notes"][0]) if said else answer["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail", "field"),
+    [
+        ({"history": ["C0"], "request": ""}, 422, "at least 1 character", "request"),
+        ({"history": ["C0"], "request": " \n "}, 422, "is empty", "request"),
+        ({"history": ["C0"], "request": "x" * 10_000}, 422, "at most 2000 characters", "request"),
+        ({"history": ["C0"], "request": "a\x00b"}, 422, "match pattern", "request"),
+        ({"history": ["C0"], "k": 0}, 422, "greater than or equal to 1", "k"),
+        ({"history": ["C0"], "k": 101}, 422, "less than or equal to 100", "k"),
+        ({"history": ["C0"], "k": 60}, 422, "k: expected 1 to 45", None),
+        ({"history": ["C0"], "prompt": "nope"}, 404, "'nope'", None),
+        ({"history": ["C0"], "prompt": "../../etc"}, 422, "match pattern", "prompt.constrained-str"),
+        ({"history": ["no", "nor"]}, 422, "none of its 2 ids", None),
+        ({"history": ["C0"] * 1_001}, 422, "at most 1000 items", "history"),
+        ({"history": [50]}, 422, "valid string", "history.0"),
+        ({"history": ["C0"], "user_id": "p0"}, 422, "exactly one of user_id and history", None),
+        ({}, 422, "exactly one of user_id and history", None),
+        ({"history": ["C0"], "reqest": "x"}, 422, "not permitted", "reqest"),
+        ({"history": ["C0"], "image": "aGk="}, 422, "no image encoder", None),
+        ([], 422, "", None),
+    ],
+)
+def test_bad_queries(client: httpx.Client, body: Any, status: int, detail: str, field: str | None) -> None:
+    assert assert_problem(client.post("/v1/recommend", json=body), status, detail).get("field") == field
+
+
+def test_where_the_model_fails_popular_items_answer(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("a secret of the inside")
+
+    monkeypatch.setattr(service.engine.current.recommender, "recommend", broken)
+    query = {"history": ["C0"], "k": 3, "exclude": ["C1"], "allow": ["C0", "C1", "W1", "W2", "W3"]}
+    answer = service.client.post("/v1/recommend", json=query).json()
+    assert answer["fallback"] is True
+    assert {item["id"] for item in answer["items"]} == {"W1", "W2", "W3"}
+    assert "popular items" in answer["notes"][0]
+    assert "secret" not in str(answer)
+    assert "promptrec_fallbacks_total" in service.client.get("/metrics").text
+
+
+def test_a_query_that_cannot_be_answered_is_no_failure_of_the_model(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*_: Any, **__: Any) -> Any:
+        raise PromptrecError("k: too much")
+
+    monkeypatch.setattr(service.engine.current.recommender, "recommend", refusing)
+    assert_problem(service.client.post("/v1/recommend", json={"history": ["C0"]}), 422, "k: too much")
