@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,9 +32,9 @@ def published() -> Path:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """Runs a `promptrec …` or `python …` command in this process and gives what it prints; a failure fails the test.
 
-    It runs in `tmp_path`, which has the repository's examples, as a checkout has.
+    It runs in `tmp_path`, which has the repository's examples, as a checkout has, without what they wrote there.
     """
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("data", "__pycache__"))
     monkeypatch.chdir(tmp_path)
 
     def run_one(command: str) -> str:
@@ -46,6 +47,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
                 if program == "promptrec":
                     main()
                 else:
+                    patch.syspath_prepend(Path(arguments[0]).resolve().parent)
                     runpy.run_path(arguments[0], run_name="__main__")
             except SystemExit as ended:
                 status = ended.code
