@@ -1,0 +1,151 @@
+"""How high the accepted answer stands among all answers, by words, by meaning and by both.
+
+    python measure.py WORKSPACE [FOLDS] [SEED]
+
+WORKSPACE has the data imported with answers.toml; the questions are read from `data` beside this file. Every question
+with an accepted answer is asked once, in one of FOLDS (5) parts; what is chosen or learnt for it comes from the other
+parts, and the accepted answers of its own part are in no history.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from questions import Ints, Questions, Scores
+from signals import Words, acceptance, plain_meaning, sentence_meaning
+
+from promptrec import Recommender
+from promptrec.data.dataset import Dataset
+from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.prompt.query import Query
+from promptrec.rank.lexical import Lexical
+from promptrec.training import train
+from promptrec.workspace import Workspace
+
+DATA = Path(__file__).parent / "data"
+SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+BM25 = [(k1, b, titles) for k1 in (1.2, 1.5, 2.0) for b in (0.75, 0.9, 1.0) for titles in (1, 2, 3, 5)]
+AUTHOR_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
+LONGEST_REQUEST = 2_000
+
+
+def measure(dataset: Dataset, questions: Questions, seed: int) -> dict[str, Ints]:
+    """{method: the rank of each question's accepted answer}."""
+    answers = dataset.catalogue.texts
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "vectors.safetensors"
+        words = Words(questions, answers)
+        found = {
+            "BM25, untuned": questions.ranks(words.score(1.5, 0.75, 1)),
+            "encoder, untuned": questions.ranks(plain_meaning(questions, answers, cache)),
+            **released(dataset, questions, seed, Path(folder)),
+        }
+        by_setting = {setting: words.score(*setting) for setting in BM25}
+        found["BM25, tuned"] = questions.crossed({s: questions.ranks(own) for s, own in by_setting.items()})
+        sentences = sentence_meaning(questions, answers, cache)
+        found["encoder, sentences, whitened"] = questions.ranks(sentences)
+    blends = {
+        (*setting, share): share * standardised(own) + (1 - share) * standardised(sentences)
+        for setting, own in by_setting.items()
+        for share in SHARES
+    }
+    measured = {setting: questions.ranks(own) for setting, own in blends.items()}
+    found["both, tuned"] = questions.crossed(measured)
+    found["both, and who answered"] = np.empty(len(questions), dtype=np.int64)
+    for fold in np.unique(questions.fold):
+        blend, shares = blends[questions.chosen(measured, fold)], acceptance(questions, fold)
+        weighed = {weight: questions.ranks(blend + weight * shares) for weight in AUTHOR_WEIGHTS}
+        asked = questions.fold == fold
+        found["both, and who answered"][asked] = weighed[questions.chosen(weighed, fold)][asked]
+    return found
+
+
+def released(dataset: Dataset, questions: Questions, seed: int, folder: Path) -> dict[str, Ints]:
+    """The same for promptrec as it is trained and asked: by meaning alone, with words, and with the asker's history."""
+    names = ("promptrec, meaning alone", "promptrec, --lexical", "promptrec, --lexical and history")
+    found = {name: np.empty(len(questions), dtype=np.int64) for name in names}
+    requests = [
+        f"{title} {text}"[:LONGEST_REQUEST] for title, text in zip(questions.titles, questions.texts, strict=True)
+    ]
+    words = Lexical(dataset.catalogue.texts, 1.0)
+    by_words = np.stack([words.score(request) for request in requests])
+    for fold in np.unique(questions.fold):
+        recommender = train_without(dataset, questions, int(fold), seed, Workspace(folder / str(fold)))
+        asked = questions.fold == fold
+        for name, with_history in zip(names[1:], (False, True), strict=True):
+            scores = meaning(recommender, questions, requests, with_history)
+            seen = np.isneginf(scores)
+            scores[seen] = scores[~seen].min()
+            measured = {}
+            for share in SHARES:
+                blend = share * standardised(by_words) + (1 - share) * standardised(scores)
+                blend[seen] = -np.inf
+                measured[share] = questions.ranks(blend)
+            found[name][asked] = measured[questions.chosen(measured, fold)][asked]
+            if not with_history:
+                found[names[0]][asked] = measured[0.0][asked]
+    return found
+
+
+def train_without(dataset: Dataset, questions: Questions, fold: int, seed: int, workspace: Workspace) -> Recommender:
+    """A release that knows neither a part's questions nor who wrote their accepted answers."""
+    held = np.flatnonzero(questions.fold == fold)
+    ids = [dataset.catalogue.ids[row] for row in questions.targets[held]]
+    events = dataset.events.filter(
+        ~pl.col("item").is_in(ids).fill_null(False)
+        & ~pl.col("query").is_in([questions.titles[i] for i in held]).fill_null(False)
+    )
+    Dataset(events, dataset.items, None, dataset.manifest).save(workspace.dataset)
+    return train(workspace, people_out=0.0, seed=seed)
+
+
+def meaning(recommender: Recommender, questions: Questions, requests: list[str], with_history: bool) -> Scores:
+    """(q, a) how the release scores each request, with what the asker had done before; that itself is left out."""
+    queries = []
+    for request, asker, time in zip(requests, questions.askers, questions.times, strict=True):
+        before = [event for event in recommender.history_of(asker or "") if event[1] is not None and event[1] < time]
+        history, _ = recommender.catalogue.history(before if with_history else [])
+        queries.append(Query(history=history, request=request, prompt=recommender.prompt_for(request, history=history)))
+    scores = np.array(recommender.backbone.score(queries))
+    for own, query in zip(scores, queries, strict=True):
+        own[query.history.rows] = -np.inf
+    return scores
+
+
+def standardised(scores: Scores) -> Scores:
+    """Rows with mean 0 and standard deviation 1."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    result: Scores = centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9)
+    return result
+
+
+def main(workspace: Path, folds: int = 5, seed: int = 0) -> None:
+    dataset = Dataset.load(Workspace(workspace).dataset)
+    questions = Questions.read(DATA, dataset.catalogue, folds, seed)
+    own = questions.own()
+    print(
+        f"{len(questions)} questions, {len(dataset.catalogue):,} answers, {folds} folds; "
+        f"{own.sum()} accepted their own answer"
+    )
+    print(f"{'':34}{'MRR (95% interval)':22}{'hit@1':>7}{'@5':>6}{'@10':>6}{'others':>8}{'own':>6}  against BM25")
+    found = measure(dataset, questions, seed)
+    usual = 1 / (found["BM25, untuned"] + 1.0)
+    for name, ranks in found.items():
+        reciprocal = 1 / (ranks + 1.0)
+        mrr, ahead = bootstrap_interval(reciprocal, seed), paired_difference(reciprocal, usual, seed)
+        hits = "".join(f"{(ranks < k).mean():6.3f}" for k in (1, 5, 10))
+        apart = (
+            f"{reciprocal[~own].mean():8.3f}{reciprocal[own].mean():6.3f}"
+            if own.any()
+            else f"{reciprocal.mean():8.3f}     –"
+        )
+        against = f"{ahead['value']:+.3f} ({ahead['low']:+.3f} to {ahead['high']:+.3f})"
+        print(f"{name:34}{mrr['value']:.3f} ({mrr['low']:.3f} to {mrr['high']:.3f}) {hits}{apart}  {against}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
