@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import tempfile
@@ -78,7 +79,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `target` in one step when the block ends well, and vanishes when it does not.
 
-    A folder that stands at `target` is replaced; a kill before the end leaves it as it was.
+    A folder that stands at `target` is replaced; a kill at any moment leaves it as it was or as it is to be.
     """
     import shutil
 
@@ -90,10 +91,22 @@ def new_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    if target.exists():
+    if target.exists() and _exchange(staging, target):
+        shutil.rmtree(staging, ignore_errors=True)
+    elif target.exists():
         retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
         target.replace(retired / target.name)
         staging.replace(target)
         shutil.rmtree(retired, ignore_errors=True)
     else:
         staging.replace(target)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step. False where the system or the file system has no such step."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)

@@ -146,12 +146,16 @@ class Cleaning:
         }
 
     def finish(self, earlier: Path | None = None) -> None:
-        """Write all rejected records, after those of `earlier`, the file of the dataset that this one continues."""
+        """Write all rejected records, and then those of `earlier`, the file of the dataset that this one continues.
+
+        Raises PromptrecError where the records do not add up.
+        """
         self._read_again()
         self._write()
         if earlier is not None and earlier.exists():
             for batch in pq.ParquetFile(earlier).iter_batches():
-                self._waiting.append(pl.DataFrame(pl.from_arrow(batch)).select(REJECTED))
+                self._waiting.append(pl.DataFrame(pl.from_arrow(batch)))
+                self._write()
         self._waiting.append(pl.DataFrame(schema=REJECTED))
         self._write()
         if self._writer is not None:

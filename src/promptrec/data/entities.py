@@ -58,7 +58,7 @@ def read_entities(
         if role in _TEXTS:
             values = plain_text(found)
         else:
-            declared = section.separators.get(column) or (" " if column in files[0].sequences else None)
+            declared = section.separators.get(column, " " if column in files[0].sequences else None)
             values = _attribute(found, declared, separator or "|", files[0].typed)
             gone = found.is_not_null() & values.is_null()
             if values.dtype.is_numeric():
@@ -139,23 +139,27 @@ def _places(frame: pl.DataFrame) -> pl.DataFrame:
 def _attribute(column: pl.Series, declared: str | None, usual: str, typed: bool) -> pl.Series:
     """A list where the file has lists or separators, a number where (nearly) all values are, else text.
 
-    declared: what separates the words of this column, which is a list; usual: what makes lists of others, if it occurs.
+    declared: what separates the words of this column, which is a list; "" says that it is none. usual: what makes
+    lists of the others, where it occurs.
     """
     if isinstance(column.dtype, pl.List):
         return _words(column)
     if column.dtype != pl.String or (typed and declared is None):
         return column
-    if declared is not None:
+    if declared:
         return _words(column.str.split(declared))
-    if column.str.contains(usual, literal=True).any():
+    if declared is None and column.str.contains(usual, literal=True).any():
         return _words(column.str.split(usual))
     found = numbers(column)
     found = found.set(~found.is_finite().fill_null(True), None)
     filled = column.drop_nulls()
     if not found.count() or found.count() < _NUMERIC_FROM * len(filled) or filled.str.contains(r"^\s*[+-]?0\d").any():
         return column
-    whole = found.cast(pl.Int64, strict=False)
-    return whole if (whole == found).all() and whole.count() == found.count() else found
+    whole = column.str.strip_chars().cast(pl.Int64, strict=False)
+    if whole.count() < found.count():
+        small = found.abs() < 2**53
+        whole = found.set(~small.fill_null(True), None).cast(pl.Int64, strict=False)
+    return whole if whole.count() == found.count() and (whole == found).all() else found
 
 
 def _words(lists: pl.Series) -> pl.Series:

@@ -25,7 +25,7 @@ from promptrec.data.mapping import DataMapping, FileKind, load_mapping
 from promptrec.data.reading import open_files
 from promptrec.errors import PromptrecError
 from promptrec.progress import console, say
-from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
+from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, read_json, write_json
 
 Columns = Mapping[str, Mapping[str, str]]
 Files = Mapping[FileKind, list[TableFile]]
@@ -69,7 +69,7 @@ def import_dataset(
         raise PromptrecError(
             f"values normalised by {told.events.normalise!r} need all events at once; import all files without --append"
         )
-    with _staging(workspace, old is not None) as staging:
+    with _staging(workspace, old) as staging:
         cleaning = Cleaning(staging / "rejected.parquet")
         catalogue, people = _entities(files, chosen, told, list_separator, cleaning, old)
         codes = Codes.of(catalogue["id"])
@@ -133,14 +133,20 @@ def _confirm() -> None:
 
 
 @contextmanager
-def _staging(workspace: Workspace, keep_vectors: bool) -> Iterator[Path]:
-    """A folder that becomes the dataset in one step. A workspace that was made for it goes again on an error."""
+def _staging(workspace: Workspace, old: Dataset | None) -> Iterator[Path]:
+    """A folder that becomes the dataset in one step, with the content vectors of the old one that it continues.
+
+    A workspace that was made for it goes again on an error.
+    """
     fresh = not workspace.root.exists()
     try:
         with new_folder(workspace.dataset) as staging:
             yield staging
-            for file in workspace.dataset.glob("*.safetensors") if keep_vectors else ():
-                os.link(file, staging / file.name)
+            if old is not None:
+                if read_json(workspace.dataset / "manifest.json", "dataset manifest") != old.manifest:
+                    raise PromptrecError(f"{workspace.dataset}: was changed by another import meanwhile; try again")
+                for file in workspace.dataset.glob("*.safetensors"):
+                    os.link(file, staging / file.name)
     except OSError as error:
         raise PromptrecError(f"{workspace.dataset}: cannot be written ({error.strerror or error})") from None
     finally:
@@ -280,7 +286,7 @@ def _manifest(
         "value_name": before.get("value_name") or chosen.get("events", {}).get("value", "value"),
         "has_times": kept["time"].null_count() < len(kept),
         "labels": labels,
-        "unknown_items": told.items.unknown or _usual_unknown(files, old),
+        "unknown_items": before.get("unknown_items") or told.items.unknown or _usual_unknown(files, old),
         "cleaning": cleaning.totals(),
         "imports": [*before.get("imports", []), step],
     }
