@@ -17,9 +17,11 @@ from promptrec.data.split import Examples, Split
 from promptrec.errors import PromptrecError
 from promptrec.rank.lexical import checked_share
 from promptrec.recommender import Recommender
+from promptrec.seeding import generator
 from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
 
 FEWEST_EVENTS = 3
+REQUEST_EXAMPLES = 50_000
 
 
 def train(
@@ -83,9 +85,12 @@ def train(
 
 
 def training_examples(split: Split) -> Examples:
-    """Every event that was trained on and has one before it."""
-    everything = np.ones(len(split.histories.rows), dtype=bool)
-    return split.matching(split.training, everything)
+    """Events that were trained on and have one before it: all, or 50,000 of them drawn by the split's seed."""
+    everything = split.matching(split.training, np.ones(len(split.histories.rows), dtype=bool))
+    if len(everything) <= REQUEST_EXAMPLES:
+        return everything
+    drawn = generator(split.seed, "request examples").choice(len(everything), REQUEST_EXAMPLES, replace=False)
+    return everything.take(np.sort(drawn))
 
 
 def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:

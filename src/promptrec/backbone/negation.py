@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 _ENGLISH = (
-    r"\b(?:but\s+|and\s+)?(?:(?:i\s+|we\s+)?(?:do\s+not|don['’]?t)\s+(?:want|like)|nothing\s+(?:with|about|for|like)"
-    r"|anything\s+but|not|no|without|except|avoid)\b\s*(?P<en>[^,.;!?，。；！？]*?)(?=\s*(?:[,.;!?，。；！？]|\bbut\b|$))"
+    r"\b(?:but\s+|and\s+)?(?:(?:I\s+|i\s+|we\s+)?(?:do\s+not|don['’]?t)\s+(?:want|like)|nothing\s+(?:with|about|for|like)"
+    r"|anything\s+but|not|no|without|except|avoid|^Not|^No|^Nothing\s+(?:with|about|for|like)|^Avoid|^Without)\b\s*(?P<en>[^,.;!?，。；！？]*?)(?=\s*(?:[,.;!?，。；！？]|\bbut\b|$))"
 )
-_CHINESE = r"(?:但是?|而且)?(?:不要|不想要|不想看|不想|不喜欢|别给我|别|除了|拒绝)(?P<zh>[^,.;!?，。；！？]*)"
-_REFUSAL = re.compile(f"{_ENGLISH}|{_CHINESE}", re.IGNORECASE)
+_CHINESE = r"(?:但是?|而且|也)?(?:不要|不想要|不想看|不想|不喜欢|别给我|别|除了|拒绝)(?P<zh>[^,.;!?，。；！？]*)"
+_REFUSAL = re.compile(f"{_ENGLISH}|{_CHINESE}")
 
 
 def wanted_and_unwanted(request: str) -> tuple[str, tuple[str, ...]]:
@@ -21,5 +21,6 @@ def wanted_and_unwanted(request: str) -> tuple[str, tuple[str, ...]]:
     unwanted = tuple(
         phrase for found in _REFUSAL.finditer(request) if (phrase := (found["en"] or found["zh"] or "").strip())
     )
-    wanted = _REFUSAL.sub("", request) if unwanted else request
-    return wanted.strip(" ,.;!?，。；！？"), unwanted
+    if not unwanted:
+        return request, ()
+    return _REFUSAL.sub("", request).strip(" ,.;!?，。；！？"), unwanted

@@ -16,6 +16,7 @@ from promptrec.seeding import generator
 
 PAIRS = 150
 TITLES = 100
+WORD_WISHES = 6_000
 FEWEST_ITEMS = 5
 
 
@@ -78,10 +79,12 @@ def word_wishes(words: list[AttributeWord], role: str) -> list[Wish]:
 
 
 def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], seed: int) -> list[Wish]:
-    """Wishes for each attribute word in every training wording, for pairs of words, decades and titles."""
+    """Wishes for attribute words in the training wordings (6,000 at most), for pairs of words, decades and titles."""
     rng, written = generator(seed, "wishes"), wordings()
     words = attribute_words(catalogue, labels)
     wishes = word_wishes(words, "train")
+    if len(wishes) > WORD_WISHES:
+        wishes = [wishes[int(i)] for i in np.sort(rng.choice(len(wishes), WORD_WISHES, replace=False))]
     decades = _decades(catalogue)
     for language, forms in written["train"].items():
         for _ in range(PAIRS if len(words) > 1 else 0):

@@ -1,0 +1,64 @@
+"""The request encoder on the small world, in words that it was not fitted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from contracts.world import KINDS
+from promptrec.backbone.content_space import ContentSpace
+from promptrec.data.catalogue import Catalogue
+from promptrec.data.history import History
+from promptrec.prompt.query import Query
+from promptrec.recommender import Recommender
+
+WAR = ["W0", "W1", "W2"]
+
+
+def scores(recommender: Recommender, request: str | None) -> np.ndarray:
+    history, _ = recommender.catalogue.history(WAR)
+    prompt = recommender.requests.prompt(request) if request else None
+    return recommender.backbone.score([Query(history=history, prompt=prompt)])[0]
+
+
+def of_kind(kind: str) -> slice:
+    place = KINDS.index(kind)
+    return slice(15 * place, 15 * place + 15)
+
+
+@pytest.mark.parametrize("request_", ["could you suggest comedy for tonight", "请给我推荐喜剧"])
+def test_what_is_asked_for_comes_up_in_each_persons_own_order(recommender: Recommender, request_: str) -> None:
+    without, with_ = scores(recommender, None), scores(recommender, request_)
+    comedies = of_kind("Comedy")
+    assert set(np.argsort(-with_)[:10]) <= set(range(15))
+    assert not set(np.argsort(-without)[:10]) <= set(range(15))
+    np.testing.assert_array_equal(np.argsort(-without[comedies]), np.argsort(-with_[comedies]))
+
+
+@pytest.mark.parametrize("request_", ["something good, but no war", "不要战争片"])
+def test_what_is_refused_goes_away(recommender: Recommender, request_: str) -> None:
+    wars = set(range(*of_kind("War").indices(45)))
+    assert wars & set(np.argsort(-scores(recommender, None))[:10])
+    assert not wars & set(np.argsort(-scores(recommender, request_))[:10])
+
+
+def test_a_new_item_is_placed_by_its_content(recommender: Recommender) -> None:
+    backbone = recommender.backbone
+    items = recommender.catalogue.items
+    grown = Catalogue(items.vstack(items[20:21].with_columns(id=items["id"][20:21] + "-again")))
+    vectors = np.vstack([recommender.vectors, recommender.vectors[20:21]])
+    wider = backbone.over(grown, vectors)
+    assert wider.fingerprint == backbone.fingerprint
+    history = History.of([(30, float("nan"), "view")])
+    old, new = backbone.score([Query(history=history)])[0], wider.score([Query(history=history)])[0]
+    np.testing.assert_allclose(new[:45], old, atol=1e-6)
+    asked = recommender.requests.prompt("请给我推荐战争片")
+    assert 45 in np.argsort(-wider.score([Query(history=history, prompt=asked)])[0])[:16]
+
+
+def test_facets_are_the_words_that_most_items_carry(recommender: Recommender) -> None:
+    space = ContentSpace.fit(recommender.catalogue, recommender.vectors)
+    assert set(space.facets) == {("genres", kind) for kind in KINDS}
+    carried = space.place(recommender.catalogue, recommender.vectors)[:, -3:]
+    assert carried.sum() == 45
+    assert carried[of_kind("War"), space.facets.index(("genres", "War"))].all()
