@@ -11,9 +11,9 @@ import numpy as np
 
 from promptrec import Recommender
 from promptrec.baselines.fit_all import fit_baselines
-from promptrec.data.split import Examples
+from promptrec.data.examples import Examples
 from promptrec.evaluate.protocol import MakeQuery, rank
-from promptrec.evaluate.ranking import ndcg
+from promptrec.evaluate.metrics import ndcg
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.query import Query
 
@@ -39,11 +39,11 @@ def campaign(recommender: Recommender, word: str, prompt: str, seed: int = 0) ->
     after = gains(recommender.backbone, test, lambda history: Query(history=history, prompt=saved))
     simple = gains(best, test)
     return {
-        "without the prompt": bootstrap_interval(before, seed),
-        f"with {prompt}": bootstrap_interval(after, seed),
-        "difference": paired_difference(after, before, seed),
-        f"best baseline ({best.name})": bootstrap_interval(simple, seed),
-        "prompt over baseline": paired_difference(after, simple, seed),
+        "without the prompt": bootstrap_interval(before, seed, people=test.people),
+        f"with {prompt}": bootstrap_interval(after, seed, people=test.people),
+        "difference": paired_difference(after, before, seed, people=test.people),
+        f"best baseline ({best.name})": bootstrap_interval(simple, seed, people=test.people),
+        "prompt over baseline": paired_difference(after, simple, seed, people=test.people),
     }
 
 

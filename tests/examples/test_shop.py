@@ -8,6 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from promptrec.data.mapping import load_mapping
+from promptrec.errors import PromptrecError
+
+MAPPING = Path(__file__).parents[2] / "examples" / "shop" / "shop.toml"
+
 
 def test_the_readme_runs_on_a_cut(
     run: Callable[[str], str],
@@ -29,6 +34,17 @@ def test_the_readme_runs_on_a_cut(
     for measure in ("without the prompt", "with mens", "difference", "best baseline", "prompt over baseline"):
         assert measure in scores
     assert "recency-item-knn" in next(text for command, text in printed.items() if " evaluate " in command)
+
+
+def test_without_the_data_it_says_what_to_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROMPTREC_DATA", raising=False)
+    with pytest.raises(
+        PromptrecError, match=r"PROMPTREC_DATA is not set.*; get reviews_Beauty_5\.json\.gz .*convert\.py"
+    ):
+        load_mapping(MAPPING)
+    monkeypatch.setenv("PROMPTREC_DATA", str(tmp_path))
+    with pytest.raises(PromptrecError, match=r"events\.csv\.gz: there is no such file; get reviews_Beauty_5"):
+        load_mapping(MAPPING)
 
 
 def test_the_converter_reads_amazons_reviews(run: Callable[[str], str], tmp_path: Path) -> None:

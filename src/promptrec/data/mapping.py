@@ -67,9 +67,10 @@ class CleaningMapping(_Section):
 
 
 class DataMapping(_Section):
-    """All that an import is told."""
+    """All that an import is told. `source` says where the files come from, to somebody who does not have them."""
 
     name: str | None = None
+    source: str | None = None
     events: EventsMapping = EventsMapping()
     items: ItemsMapping = ItemsMapping()
     users: EntityMapping = EntityMapping()
@@ -108,10 +109,14 @@ def load_mapping(path: Path) -> DataMapping:
         raise PromptrecError(f"{path}: cannot be read ({error.strerror})") from None
     except tomllib.TOMLDecodeError as error:
         raise PromptrecError(f"{path}: is not valid TOML ({error})") from None
+    source = f"; {document['source']}" if isinstance(document.get("source"), str) else ""
     for kind in ("events", "items", "users"):
         section = document.get(kind)
         if isinstance(section, dict) and isinstance(section.get("file"), str):
-            section["file"] = str(path.parent / _expanded(path, f"{kind}.file", section["file"]))
+            file = path.parent / _expanded(path, f"{kind}.file", section["file"], source)
+            if source and not file.exists():
+                raise PromptrecError(f"{file}: there is no such file{source}")
+            section["file"] = str(file)
     return checked(document, str(path))
 
 
@@ -139,12 +144,13 @@ def _section(place: tuple[int | str, ...]) -> type[BaseModel]:
     return section
 
 
-def _expanded(path: Path, key: str, text: str) -> Path:
+def _expanded(path: Path, key: str, text: str, source: str) -> Path:
     def value(found: re.Match[str]) -> str:
         name = found.group(1)
         if not os.environ.get(name):
             raise PromptrecError(
-                f"{path}: {key}: the environment variable {name} is not set; set it to the folder that has the files"
+                f"{path}: {key}: the environment variable {name} is not set; "
+                f"set it to the folder that has the files{source}"
             )
         return os.environ[name]
 
