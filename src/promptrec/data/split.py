@@ -170,6 +170,8 @@ class Split:
 
 def _cold_items(histories: Histories, share: float, seed: int) -> Ints:
     """Drawn from the items in the order in which they first occur, so that row numbers carry no meaning."""
+    if not share:
+        return np.empty(0, np.int64)
     rows, first = np.unique(histories.rows, return_index=True)
     in_order = rows[np.argsort(first)]
     drawn = generator(seed, "cold items").permutation(len(in_order))[: round(len(in_order) * share)]

@@ -41,7 +41,7 @@ def rank(
     seen: Seen = "exclude",
     candidates: Rows | None = None,
     k: int = 10,
-    chunk: int = 256,
+    chunk: int = 128,
     tie_order: Ints | None = None,
 ) -> Ranking:
     """Rank all items, or only `candidates`, for each example; at most `chunk` x items scores are held.
@@ -59,10 +59,8 @@ def rank(
     top = np.full((len(examples), k), -1, dtype=np.int64)
     # Histories of like length go together, so that short ones are not padded to the longest.
     by_length = np.argsort(examples.positions, kind="stable")
-    counts = answers.counts()
     for start in range(0, len(examples), chunk):
         chosen = by_length[start : start + chunk]
-        chosen = chosen[np.argsort(-counts[chosen], kind="stable")]
         histories = [examples.history(i) for i in chosen]
         found = scorer.score([make(history) for history in histories], candidates)
         scores = torch.from_numpy(np.array(found, dtype=np.float32, order="C"))
@@ -100,19 +98,13 @@ def _leave_out(scores: torch.Tensor, histories: Sequence[History], answers: Answ
 
 
 def _ranks(scores: torch.Tensor, answers: Answers) -> Ints:
-    """(a,) how many other items are not lower than each answer; tied answers of one example take the last places.
-
-    The examples stand in order of how many answers they have, most first, so the rows with a j-th answer are a view.
-    """
+    """(a,) how many other items are not lower than each answer; tied answers of one example take the last places."""
     items = scores.shape[1]
-    counts = answers.counts()
     ranks = np.empty(len(answers.rows), dtype=np.int64)
-    for j in range(int(counts.max(initial=0))):
-        rows = int((counts > j).sum())
-        places = answers.offsets[:rows] + j
-        wanted = scores[:rows].gather(1, torch.from_numpy(answers.rows[places])[:, None])
-        ranks[places] = items - 1 - torch.count_nonzero(scores[:rows] < wanted, dim=1).numpy()
-    return ranks if len(ranks) == len(counts) else _apart(ranks, answers)
+    for place, (owner, row) in enumerate(zip(answers.owners(), answers.rows, strict=True)):
+        own = scores[owner].numpy()  # one row stays in the processor's cache, which a whole chunk would not
+        ranks[place] = items - 1 - np.count_nonzero(own < own[row])
+    return ranks if len(ranks) == len(scores) else _apart(ranks, answers)
 
 
 def _apart(ranks: Ints, answers: Answers) -> Ints:

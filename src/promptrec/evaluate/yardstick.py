@@ -18,6 +18,7 @@ from promptrec.evaluate.significance import bootstrap_intervals
 Array = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_BLOCK = 16_384
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,23 @@ class Yardstick:
 
     def per_example(self, ranking: Ranking, examples: Examples) -> dict[str, Floats]:
         """(n,) of each metric that is a mean over examples."""
-        ranks, top, offsets = ranking.ranks, ranking.top, ranking.offsets
-        answers = examples.answers
-        known, starts = examples.known()
-        expected = metrics.expected_by_popularity(answers.rows, answers.owners(), known, starts, self.counts)
         found = {
-            **by_rank(ranks, offsets),
-            "novelty@10": metrics.novelty(top, self.counts, self.people),
-            "diversity@10": metrics.diversity(top, self.vectors),
-            "serendipity@10": metrics.serendipity(ranks, expected, 10, offsets),
+            **by_rank(ranking.ranks, ranking.offsets),
+            "novelty@10": metrics.novelty(ranking.top, self.counts, self.people),
+            "diversity@10": metrics.diversity(ranking.top, self.vectors),
         }
+        usual = None if self.classes is None else self.counts @ self.classes
+        expected, calibrations = [np.empty(0, dtype=bool)], [np.empty(0)]
+        for start in range(0, len(examples), _BLOCK):  # a block's histories at a time
+            block = examples.take(np.arange(start, min(start + _BLOCK, len(examples))))
+            answers, (known, starts) = block.answers, block.known()
+            expected.append(metrics.expected_by_popularity(answers.rows, answers.owners(), known, starts, self.counts))
+            if self.classes is not None and usual is not None:
+                top = ranking.top[start : start + _BLOCK]
+                calibrations.append(metrics.calibration(top, known, starts, self.classes, usual))
+        found["serendipity@10"] = metrics.serendipity(ranking.ranks, np.concatenate(expected), 10, ranking.offsets)
         if self.classes is not None:
-            usual = self.counts @ self.classes
-            found["calibration@10"] = metrics.calibration(top, known, starts, self.classes, usual)
+            found["calibration@10"] = np.concatenate(calibrations)
         return found
 
     def summary(self, per_example: dict[str, Floats], ranking: Ranking, examples: Examples) -> dict[str, Any]:
