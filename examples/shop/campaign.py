@@ -12,8 +12,8 @@ import numpy as np
 from promptrec import Recommender
 from promptrec.baselines.fit_all import fit_baselines
 from promptrec.data.examples import Examples
-from promptrec.evaluate.protocol import MakeQuery, rank
 from promptrec.evaluate.metrics import ndcg
+from promptrec.evaluate.protocol import MakeQuery, rank
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.query import Query
 
