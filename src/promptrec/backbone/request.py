@@ -69,7 +69,7 @@ class RequestNetwork(nn.Module):
         hidden = self.hidden(F.normalize(sentences - self.centre, dim=-1))
         gates = STEEPNESS * self.gates(hidden)
         gates = torch.sigmoid(gates - STEEPNESS / 2) - torch.sigmoid(-gates - STEEPNESS / 2)
-        taken_up = gates.abs().amax(dim=-1, keepdim=True) if gates.shape[-1] else torch.zeros_like(gates[:, :1])
+        taken_up = gates.abs().amax(dim=-1, keepdim=True) if gates.shape[-1] else hidden.new_zeros(len(hidden), 1)
         if not self.training:  # what is hardly spoken of is not spoken of
             gates = torch.where(gates.abs() < UNSPOKEN, 0.0, gates)
             taken_up = (taken_up > SPOKEN).float()
