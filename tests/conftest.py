@@ -25,3 +25,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def recommender(trained: Path) -> Recommender:
     return Recommender.load(trained)
+
+
+@pytest.fixture(scope="session")
+def factorized(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """The same with the `factorization` backbone."""
+    workspace = Workspace(tmp_path_factory.mktemp("factorized"))
+    small_world().save(workspace.dataset)
+    return train(workspace, seed=0, kind="factorization")

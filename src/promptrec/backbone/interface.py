@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from promptrec.backbone.content_space import ContentSpace
+from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.errors import PromptrecError
@@ -41,8 +42,13 @@ class Backbone(ABC):
     name: str
     fingerprint: str
     prompt_shape: PromptShape
+    network: torch.nn.Module
     catalogue: Catalogue
     space: ContentSpace
+
+    @abstractmethod
+    def over(self, catalogue: Catalogue, vectors: Vectors) -> Backbone:
+        """The same frozen model over another catalogue; items that are new in it are known by their content vectors."""
 
     @abstractmethod
     def encode_items(self, rows: Rows | None = None) -> torch.Tensor:

@@ -59,8 +59,7 @@ class BPR:
         """(b, n) float32."""
         people = _means(history_matrix(queries, len(self.items)), self.items) @ self.fold
         people[:, -1] = 1  # the bias of an item counts alike for everybody
-        scores: Scores = people @ (self.items if rows is None else self.items[rows]).T
-        return scores
+        return np.asarray(people @ (self.items if rows is None else self.items[rows]).T, dtype=np.float32)
 
 
 def _means(histories: Sparse, items: Scores) -> Scores:

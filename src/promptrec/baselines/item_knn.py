@@ -35,8 +35,8 @@ class ItemKNN:
         asked = (self.directions if rows is None else self.directions[rows]).T.tocsr()
 
         def score(some: Sequence[Query]) -> Scores:
-            people = history_matrix(some, self.directions.shape[0], self.decay) @ self.directions
-            found: Scores = (people @ asked).toarray()
+            people = (history_matrix(some, self.directions.shape[0], self.decay) @ self.directions).toarray()
+            found: Scores = people @ asked
             return found
 
         return in_chunks(score, queries)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Form = Literal["dot", "tower"]
+FORMS: tuple[Form, ...] = ("dot", "tower")
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class FactorizationConfig:
 
     items: int
     feature_width: int
-    form: Form = "tower"
+    form: Form = "dot"
     width: int = 64
     hidden: int = 256
     length: int = 50

@@ -16,7 +16,7 @@ from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.factorization.backbone import FactorizationBackbone
 from promptrec.backbone.factorization.features import item_features
 from promptrec.backbone.factorization.network import FactorizationConfig, FactorizationNetwork, Form
-from promptrec.backbone.factorization.start import Start, share_out, start_factors
+from promptrec.backbone.factorization.start import Factors, Start, share_out, start_factors
 from promptrec.backbone.sequence import device, pad
 from promptrec.backbone.validation import next_item_ndcg
 from promptrec.content.encoder import Vectors
@@ -37,7 +37,7 @@ SHARED_NEGATIVES = 1_024
 
 
 def train_factorization(
-    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int, form: Form = "tower", start: Start = "svd"
+    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int, form: Form = "dot", start: Start = "svd"
 ) -> tuple[FactorizationBackbone, dict[str, Any]]:
     """Train on the training people's events and return the frozen backbone and its curve; epoch -1 is the start.
 
@@ -48,8 +48,9 @@ def train_factorization(
     rng = generator(seed, "batches")
     space = ContentSpace.fit(catalogue, vectors)
     features = item_features(space, catalogue, vectors)
-    network = started(split, features, seed, form, start).to(device())
-    features = features.to(device())
+    network, counts = started(split, features, seed, form, start)
+    network, features = network.to(device()), features.to(device())
+    known = torch.from_numpy(np.flatnonzero(counts)).to(device())
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     validation = split.asked("validation").apart()
@@ -58,7 +59,7 @@ def train_factorization(
     for epoch in progress(range(-1, EPOCHS), "training", EPOCHS + 1):
         loss = None
         if epoch >= 0:
-            loss = _epoch(network, features, optimizer, split, rng)
+            loss = _epoch(network, features, known, optimizer, split, rng)
             schedule.step()
         ndcg = next_item_ndcg(partial(_scores, network.eval(), features), validation)
         curve.append({"epoch": epoch, "loss": loss, "validation_ndcg@10": ndcg})
@@ -79,15 +80,18 @@ def train_factorization(
     return FactorizationBackbone(network, space, catalogue.ids, catalogue, vectors), facts
 
 
-def started(split: Split, features: torch.Tensor, seed: int, form: Form, start: Start) -> FactorizationNetwork:
-    """The network at the start's factors, before any gradient. features: (n, f)."""
+def started(
+    split: Split, features: torch.Tensor, seed: int, form: Form, start: Start
+) -> tuple[FactorizationNetwork, Factors]:
+    """The network at the start's factors, before any gradient, and how many people have each item. features: (n, f)."""
     config = FactorizationConfig(items=len(features), feature_width=features.shape[1], form=form)
     network = FactorizationNetwork(config)
     training = training_matrix(split, len(features))
     factors = start_factors(training, config.width, start, seed)
-    weights, rest = share_out(factors, features, np.asarray(training.sum(axis=0), dtype=np.float32).ravel())
+    counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
+    weights, rest = share_out(factors, features, counts)
     network.start_at(torch.from_numpy(weights), torch.from_numpy(rest))
-    return network
+    return network, counts
 
 
 def _scores(network: FactorizationNetwork, features: torch.Tensor, histories: list[History]) -> torch.Tensor:
@@ -100,6 +104,7 @@ def _scores(network: FactorizationNetwork, features: torch.Tensor, histories: li
 def _epoch(
     network: FactorizationNetwork,
     features: torch.Tensor,
+    known: torch.Tensor,
     optimizer: torch.optim.Optimizer,
     split: Split,
     rng: np.random.Generator,
@@ -107,7 +112,7 @@ def _epoch(
     network.train()
     losses = []
     for histories, first in _batches(split, network.config.length, rng):
-        loss = _loss(network, features, histories, first, rng)
+        loss = _loss(network, features, known, histories, first, rng)
         if not torch.isfinite(loss):
             raise PromptrecError(f"training: the loss became {loss.item()}; lower the learning rate")
         optimizer.zero_grad()
@@ -134,20 +139,23 @@ def _batches(split: Split, longest: int, rng: np.random.Generator) -> Iterator[t
 def _loss(
     network: FactorizationNetwork,
     features: torch.Tensor,
+    known: torch.Tensor,
     histories: list[History],
     first: torch.Tensor,
     rng: np.random.Generator,
 ) -> torch.Tensor:
+    """known: (k,) the rows of the items that somebody has, in order. The others are no wrong answers: their id parts
+    stay zero, and they rank by their features."""
     keys, given = network.item_vectors(features)
     rows, _ = pad(histories, network.config.length, len(keys))
     before = F.pad(rows, (1, 0), value=len(keys))[:, :-1]
     asked = ((rows < len(keys)) & ((before < len(keys)) | first[:, None])).to(keys.device)
     rows, before = rows.to(keys.device), before.to(keys.device)
     queries, targets = network(given, before)[asked], rows[asked]
-    if len(keys) <= FULL_SOFTMAX_ITEMS:
-        return F.cross_entropy(network.logits(queries, keys), targets)
-    sampled = torch.from_numpy(rng.integers(len(keys), size=SHARED_NEGATIVES)).to(keys.device)
-    counts = torch.bincount(targets, minlength=len(keys)).float() + SHARED_NEGATIVES / len(keys)
+    if len(known) <= FULL_SOFTMAX_ITEMS:
+        return F.cross_entropy(network.logits(queries, keys[known]), torch.searchsorted(known, targets))
+    sampled = known[torch.from_numpy(rng.integers(len(known), size=SHARED_NEGATIVES)).to(known.device)]
+    counts = torch.bincount(targets, minlength=len(keys)).float() + SHARED_NEGATIVES / len(known)
     candidates = torch.cat([targets, sampled]).unique()  # type: ignore[no-untyped-call]
     logits = network.logits(queries, keys[candidates]) - counts[candidates].log()
     return F.cross_entropy(logits, torch.searchsorted(candidates, targets))
