@@ -58,7 +58,7 @@ class SequenceBackbone(Backbone):
         vectors: Vectors,
     ) -> None:
         """trained: the ids of the items that the network's id parts belong to, in their order."""
-        self.network = network.to(device()).eval().requires_grad_(False)
+        self.network: SequenceNetwork = network.to(device()).eval().requires_grad_(False)
         self.space = space
         self.trained = trained
         self.catalogue = catalogue
