@@ -19,7 +19,16 @@ def test_recommend_prints_one_json_document(trained: Path) -> None:
     assert [item["id"][0] for item in answer["items"]] == ["W", "W", "W"]
     assert answer["ignored"] == ["nowhere"]
     assert answer["prompts"] == [{"name": "request", "version": 0, "weight": 1.0}]
-    assert set(answer) == {"items", "prompts", "request", "ignored", "fallback"}
+    assert set(answer) == {"items", "prompts", "request", "ignored", "fallback", "notes"}
+
+
+def test_recommend_takes_what_may_be_shown(trained: Path) -> None:
+    filters = '{"genres": {"any": ["War"]}}'
+    options = ("--exclude", "W3,W4", "--filters", filters, "--diversity", "0.3", "--seen", "include", "-k", "20")
+    done = promptrec("recommend", "--history", "W0,W1", *options, "-w", str(trained), "--json")
+    answer = json.loads(done.stdout)
+    assert {item["id"] for item in answer["items"]} == {f"W{n}" for n in range(15)} - {"W3", "W4"}
+    assert answer["notes"] == ["13 of the 20 items asked for: no other may be shown"]
 
 
 def test_users_errors_are_one_line_and_exit_2(trained: Path, tmp_path: Path) -> None:
@@ -27,6 +36,10 @@ def test_users_errors_are_one_line_and_exit_2(trained: Path, tmp_path: Path) -> 
         ("recommend", "--history", "C0", "-w", str(tmp_path)),
         ("recommend", "--history", "C0", "-k", "0", "-w", str(trained)),
         ("recommend", "--history", "C0", "--prompt", "unknown", "-w", str(trained)),
+        ("recommend", "--history", "C0", "--filters", "{genres", "-w", str(trained)),
+        ("recommend", "--history", "C0", "--filters", '{"colour": {"eq": "red"}}', "-w", str(trained)),
+        ("recommend", "--history", "C0", "--seen", "sometimes", "-w", str(trained)),
+        ("recommend", "--history", "C0", "--diversity", "2", "-w", str(trained)),
         ("tune", "x", "--scenario", "rating ===", "-w", str(trained)),
         ("prompts", "show", "unknown", "-w", str(trained)),
         ("data", "import", "--events", str(tmp_path / "missing.csv"), "--yes", "-w", str(tmp_path)),

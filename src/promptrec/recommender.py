@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.kinds import load_backbone
@@ -16,53 +18,28 @@ from promptrec.backbone.request import RequestEncoder
 from promptrec.content.cache import encode_cached
 from promptrec.content.encoder import Vectors
 from promptrec.content.text import OfflineTextEncoder
-from promptrec.data.catalogue import Catalogue
+from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.dataset import Dataset
 from promptrec.data.history import EMPTY, Event, History
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
+from promptrec.index.contract import Kind
 from promptrec.prompt.library import PromptLibrary
 from promptrec.prompt.prompt import Prompt, louder, mix
 from promptrec.prompt.query import Query
 from promptrec.prompt.slots import Slots, has_slots
+from promptrec.rank.answer import Item, Recommendation
 from promptrec.rank.explain import reasons
+from promptrec.rank.filters import Conditions, Filters, Mask
+from promptrec.rank.language import language_note
 from promptrec.rank.lexical import Lexical
+from promptrec.rank.ranker import Ranker
+from promptrec.rank.seen import Seen, seen_rows
 from promptrec.workspace import Workspace, read_json
 
+__all__ = ["Item", "Recommendation", "Recommender", "current_backbone", "split_of"]
+
 PromptName = str | Mapping[str, float] | Sequence[tuple[str, float]]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One recommended item: score is the cosine of query and item, or the blend of meaning and
-    words where a request is read word by word as well; reasons are in plain words."""
-
-    id: str
-    title: str
-    score: float
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """The best items, best first, and how they came about.
-
-    prompts: name, version and weight of each prompt used; ignored: ids of the history that the catalogue does not know;
-    fallback: whether popular items answered because there was nothing to go by.
-    """
-
-    items: tuple[Item, ...]
-    prompts: tuple[dict[str, Any], ...]
-    request: str | None
-    ignored: tuple[str, ...]
-    fallback: bool = False
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self.items)
-
-    def as_dict(self) -> dict[str, Any]:
-        """What `promptrec recommend --json` prints."""
-        return asdict(self)
 
 
 class Recommender:
@@ -77,10 +54,14 @@ class Recommender:
         vectors: Vectors,
         split: Callable[[], Split],
         lexical: float = 0.0,
+        index: Kind | None = None,
     ) -> None:
         """split: gives the split that the backbone was trained with, where somebody asks for it.
-        lexical: the share of a request's words against its meaning, 0 to 1; 0 is without."""
+        lexical: the share of a request's words against its meaning, 0 to 1; 0 is without.
+        index: how items are found; exact up to 200,000 items and int8 above where None.
+        """
         self.lexical_share = lexical
+        self.index_kind = index
         self.dataset = dataset
         self.vectors = vectors
         self._split_of = split
@@ -90,7 +71,7 @@ class Recommender:
         self.library = library
 
     @classmethod
-    def load(cls, workspace: str | Path) -> Recommender:
+    def load(cls, workspace: str | Path, index: Kind | None = None) -> Recommender:
         """Read the current backbone of a workspace. Raises PromptrecError where nothing is trained."""
         place = Workspace(Path(workspace))
         dataset = Dataset.load(place.dataset)
@@ -101,7 +82,7 @@ class Recommender:
         requests = RequestEncoder.load(folder, backbone, encoder)
         card = read_json(folder / "config.json", "backbone config")["card"]
         split, share = partial(split_of, folder, dataset), float(card.get("lexical", 0.0))
-        return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split, share)
+        return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split, share, index)
 
     @cached_property
     def split(self) -> Split:
@@ -114,6 +95,15 @@ class Recommender:
     def lexical(self) -> Lexical | None:
         """The words of the catalogue; None where requests go by meaning alone."""
         return Lexical(self.catalogue.texts, self.lexical_share) if self.lexical_share else None
+
+    @cached_property
+    def ranker(self) -> Ranker:
+        """What finds the best items; made when it is first asked for."""
+        return Ranker(self.backbone, self.lexical, self.index_kind)
+
+    @cached_property
+    def filters(self) -> Filters:
+        return Filters(self.catalogue)
 
     @cached_property
     def _events_of(self) -> dict[str, int]:
@@ -191,42 +181,97 @@ class Recommender:
         k: int = 10,
         profile: Mapping[str, Any] | None = None,
         request_weight: float = 0.5,
+        *,
+        exclude: Sequence[str] = (),
+        allow: Sequence[str] | None = None,
+        filters: Conditions | None = None,
+        diversity: float = 0.0,
+        seen: Seen = "exclude",
+        explain: bool = True,
     ) -> Recommendation:
         """The `k` best items for a person who may be unknown to training, given by what they did, oldest first.
 
-        history: item ids, or (item id, epoch seconds or None, kind); items in it are not recommended again.
-        prompt: the name of a saved prompt, or names with weights: their mix. profile: attributes of the person, for
-        prompts that are made from them. request_weight: from 0 (the history alone) to 1 (the request alone).
-        Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, or a history of
-        which no id is known; NotFoundError for an unknown prompt.
+        history: item ids, or (item id, epoch seconds or None, kind). prompt: the name of a saved prompt, or names with
+        weights: their mix. profile: attributes of the person, for prompts that are made from them. request_weight: from
+        0 (the history alone) to 1 (the request alone).
+        exclude: ids never to show; allow: ids that alone may be shown; filters: conditions on attributes, as
+        `{"year": {"min": 1990}}` (`rank/filters.py`). diversity: 0 for the best items to 1 for the most varied list.
+        seen: whether items of the history are excluded or included, or for how many days they are excluded.
+        explain: without it there are no reasons and the answer takes a fraction of the time.
+        Where fewer than `k` items may be shown, all of them are, and a note says so.
+        Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, a history or
+        `allow` of which no id is known, or an option out of range; NotFoundError for an unknown prompt or attribute.
         """
         if not 1 <= k <= len(self.catalogue):
             raise PromptrecError(f"k: expected 1 to {len(self.catalogue):,} (the size of the catalogue), found {k}")
         known, ignored = self.catalogue.history(history)
         if ignored and not len(known):
-            raise PromptrecError(
-                f"history: none of its {len(ignored)} ids is in the catalogue (the first is {ignored[0]!r}); "
-                "give ids of the items file"
-            )
+            raise self._nothing_known("history", ignored)
+        out, unknown = self._known(exclude)
+        ignored += unknown
+        allowed, unknown = self._allowed(allow, filters)
+        ignored += unknown
         steering = self.prompt_for(request, prompt, known, request_weight)
         query = Query(history=known, profile=profile or {}, request=request, prompt=steering)
-        scores = self.backbone.score([query])[0]
-        if request is not None and self.lexical is not None:
-            scores = self.lexical.blend(scores, request)
-        scores[known.rows] = -np.inf
-        best = np.argsort(-scores, kind="stable")[:k]
-        best = best[np.isfinite(scores[best])]
-        why = reasons(self.backbone, query, best, self.lexical)
-        items = tuple(
-            Item(self.catalogue.ids[row], self.catalogue.title(int(row)), round(float(scores[row]), 4), own)
-            for row, own in zip(best, why, strict=True)
-        )
+        out = np.concatenate([out, seen_rows(known, seen, time.time())])
+        rows, scores = self.ranker.best(query, k, out, allowed, diversity)
+        notes = [language_note(request) if request is not None else None]
+        if len(rows) < k:
+            notes.append(f"{len(rows):,} of the {k:,} items asked for: no other may be shown")
         used = steering.flat() if steering else []
         return Recommendation(
-            items=items,
+            items=self._items(rows, scores, self._reasons(query, rows, request_weight) if explain else None),
             prompts=tuple({"name": part.name, "version": part.version, "weight": weight} for part, weight in used),
             request=request,
-            ignored=tuple(ignored),
+            ignored=tuple(dict.fromkeys(ignored)),
+            notes=tuple(note for note in notes if note),
+        )
+
+    def similar(self, item_id: str, k: int = 10) -> tuple[Item, ...]:
+        """The `k` items most like one, by what people do and by content; score is the cosine of the items' vectors.
+
+        Raises NotFoundError for an unknown item and PromptrecError for a k outside 1 to the catalogue's size.
+        """
+        row = self.catalogue.row(item_id)
+        if not 1 <= k <= len(self.catalogue):
+            raise PromptrecError(f"k: expected 1 to {len(self.catalogue):,} (the size of the catalogue), found {k}")
+        return self._items(*self.ranker.similar(row, k))
+
+    def _items(
+        self, rows: Rows, scores: npt.NDArray[np.float32], why: Sequence[tuple[str, ...]] | None = None
+    ) -> tuple[Item, ...]:
+        return tuple(
+            Item(self.catalogue.ids[row], self.catalogue.title(row), round(score, 4), own)
+            for row, score, own in zip(rows.tolist(), scores.tolist(), why or [()] * len(rows), strict=True)
+        )
+
+    def _reasons(self, query: Query, rows: Rows, request_weight: float) -> list[tuple[str, ...]]:
+        def reworded(words: str) -> Prompt:
+            return louder(self.requests.prompt(words), request_weight)
+
+        return reasons(self.backbone, query, rows, reworded, self.lexical)
+
+    def _known(self, ids: Sequence[str]) -> tuple[Rows, list[str]]:
+        rows = self.catalogue.rows(ids)
+        return rows[rows >= 0], [id_ for id_, row in zip(ids, rows, strict=True) if row < 0]
+
+    def _allowed(self, allow: Sequence[str] | None, filters: Conditions | None) -> tuple[Mask | None, list[str]]:
+        """(n,) what may be shown, None for everything, and the ids of `allow` that are unknown."""
+        passed = self.filters.mask(filters) if filters else None
+        if allow is None:
+            return passed, []
+        rows, unknown = self._known(allow)
+        if unknown and not len(rows):
+            raise self._nothing_known("allow", unknown)
+        allowed = np.zeros(len(self.catalogue), dtype=bool)
+        allowed[rows] = True
+        return allowed if passed is None else allowed & passed, unknown
+
+    @staticmethod
+    def _nothing_known(field: str, ids: Sequence[str]) -> PromptrecError:
+        return PromptrecError(
+            f"{field}: none of its {len(ids)} ids is in the catalogue (the first is {ids[0]!r}); "
+            "give ids of the items file"
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
 from promptrec.cli.options import DEFAULT, JsonOption, WorkspaceOption, pairs, show, weights
+from promptrec.errors import PromptrecError
 
 
 def recommend(
@@ -16,17 +18,52 @@ def recommend(
     profile: Annotated[str, typer.Option(help="Attributes of the person: age=25,occupation=artist.")] = "",
     request_weight: Annotated[float, typer.Option(help="From 0, the history alone, to 1, the request alone.")] = 0.5,
     k: Annotated[int, typer.Option("-k", help="How many items.")] = 10,
+    exclude: Annotated[str, typer.Option(help="Item ids never to show, separated by commas.")] = "",
+    filters: Annotated[str | None, typer.Option(help='Conditions as JSON: {"year": {"min": 1990}}.')] = None,
+    diversity: Annotated[float, typer.Option(help="From 0, the best items, to 1, the most varied list.")] = 0.0,
+    seen: Annotated[str, typer.Option(help="Items of the history: exclude, include, or days to exclude.")] = "exclude",
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
     """Recommend for anybody, also a person unknown to training, given as a list of item ids."""
     from promptrec.recommender import Recommender
 
-    ids = [part.strip() for part in history.split(",") if part.strip()]
     steering = weights(prompt) if prompt and "=" in prompt else prompt
     person = pairs(profile, "--profile", "age=25,occupation=artist")
-    answer = Recommender.load(workspace).recommend(ids, request, steering, k, person, request_weight)
+    answer = Recommender.load(workspace).recommend(
+        listed(history),
+        request,
+        steering,
+        k,
+        person,
+        request_weight,
+        exclude=listed(exclude),
+        filters=conditions(filters),
+        diversity=diversity,
+        seen=days(seen),
+    )
     lines = [f"{item.score:6.3f}  {item.id:>6}  {item.title}  ({'; '.join(item.reasons)})" for item in answer]
     if answer.ignored:
         lines.append(f"ignored, not in the catalogue: {', '.join(answer.ignored)}")
+    lines += answer.notes
     show(answer.as_dict(), as_json, lines)
+
+
+def listed(ids: str) -> list[str]:
+    return [part.strip() for part in ids.split(",") if part.strip()]
+
+
+def conditions(text: str | None) -> Any:
+    """What `--filters` says. Raises PromptrecError where it is no JSON."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise PromptrecError(f'--filters: expected JSON such as {{"year": {{"min": 1990}}}} ({error})') from None
+
+
+def days(seen: str) -> Any:
+    """`exclude`, `include` or a number; anything else is left for the recommender to refuse."""
+    try:
+        return float(seen)
+    except ValueError:
+        return seen

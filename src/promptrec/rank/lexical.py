@@ -69,6 +69,11 @@ class Lexical:
         """
         return (1 - self.share) * standardised(meaning) + self.share * standardised(self.score(text))
 
+    def part(self, words: str, text: str) -> Scores:
+        """(n,) what `words`, a part of the request `text`, add to the blend."""
+        spread = float(self.score(text).std())
+        return self.share * self.score(words) / spread if spread > 0 else np.zeros(self._items, dtype=np.float32)
+
     def matches(self, text: str, row: int, most: int = 3) -> tuple[str, ...]:
         """The words of `text` that the item at `row` is found by, as written, those that count most first."""
         counted = {token: float(self._scores([token.term])[row]) for token in dict.fromkeys(tokens(text))}

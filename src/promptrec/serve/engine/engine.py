@@ -12,7 +12,6 @@ from typing import Any
 from promptrec.data.history import Event
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommendation
-from promptrec.serve.engine.language import language_note
 from promptrec.serve.engine.model_thread import ModelThread
 from promptrec.serve.engine.popular import popular
 from promptrec.serve.engine.release import Release
@@ -51,9 +50,6 @@ class Engine:
         notes = []
         if query.image is not None:
             raise PromptrecError("image: this release has no image encoder; say in `request` what is wanted")
-        if query.request is not None:
-            note = language_note(query.request)
-            notes += [note] if note else []
         history: Sequence[str | Event] = query.history or []
         if query.user_id is not None:
             history, note = await self._history(release, query.user_id)

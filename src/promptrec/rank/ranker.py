@@ -1,0 +1,69 @@
+"""The best items for a query, of those that may be shown."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from promptrec.backbone.interface import Backbone
+from promptrec.data.catalogue import Rows
+from promptrec.index.choice import index_of
+from promptrec.index.contract import Found, ItemIndex, Kind, Mask, best_of
+from promptrec.prompt.query import Query
+from promptrec.rank.diversity import candidates, varied
+from promptrec.rank.lexical import Lexical
+
+
+class Ranker:
+    """One backbone's items behind an index, and their words where requests are read word by word as well."""
+
+    def __init__(self, backbone: Backbone, lexical: Lexical | None, kind: Kind | None = None) -> None:
+        """kind: of the index; by the number of items where None."""
+        self.backbone = backbone
+        self.lexical = lexical
+        self._kind = kind
+
+    @cached_property
+    def index(self) -> ItemIndex:
+        return index_of(self.backbone.encode_items().float().cpu().numpy(), self._kind)
+
+    def best(self, query: Query, k: int, out: Rows, allowed: Mask | None, diversity: float = 0.0) -> Found:
+        """Rows and scores of at most `k` items that are not in `out` and are `allowed`, in the order to show them."""
+        count = min(candidates(k, diversity), len(self.index))
+        if query.request is not None and self.lexical is not None:
+            rows, scores = self._by_words_too(query, self.lexical, count, out, allowed)
+        else:
+            with torch.inference_mode():
+                encoded = self.backbone.encode_queries([query]).float().cpu().numpy()
+            found, best = self.index.search(encoded, count, [out], allowed)
+            there = found[0] >= 0
+            rows, scores = found[0][there], best[0][there]
+        if diversity and len(rows):
+            chosen = varied(scores, self._vectors(rows), k, diversity)
+            rows, scores = rows[chosen], scores[chosen]
+        return rows, scores
+
+    def _by_words_too(self, query: Query, lexical: Lexical, count: int, out: Rows, allowed: Mask | None) -> Found:
+        scores = lexical.blend(self.backbone.score([query])[0], query.request or "")
+        left = np.ones(len(scores), dtype=bool) if allowed is None else allowed.copy()
+        left[out] = False
+        places = np.flatnonzero(left)
+        rows, best = best_of(places, scores[places], count)
+        order = np.lexsort((rows, -best))
+        return rows[order], best[order]
+
+    def similar(self, row: int, k: int) -> Found:
+        """The `k` items whose vectors have the greatest cosine with that of the item at `row`."""
+        own = self._vectors(np.array([row]))[0]
+        found = self.index.search(own[None], min(candidates(k, 1.0), len(self.index)), [np.array([row])])[0][0]
+        rows = found[found >= 0]
+        vectors = self._vectors(rows)
+        cosines = vectors @ own / np.maximum(np.linalg.norm(vectors, axis=1) * np.linalg.norm(own), 1e-12)
+        order = np.lexsort((rows, -cosines))[:k]
+        return rows[order], cosines[order].astype(np.float32)
+
+    def _vectors(self, rows: Rows) -> np.ndarray:
+        vectors: np.ndarray = self.backbone.encode_items(rows).float().cpu().numpy()
+        return vectors
