@@ -72,7 +72,7 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
     from promptrec.serve.security import connections
     from promptrec.serve.security.access import Access
     from promptrec.serve.security.keys import KeyRing
-    from promptrec.serve.store import open_store
+    from promptrec.serve.store import open_store, store_name
 
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING)
     torch.set_num_threads(1)
@@ -81,7 +81,7 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
     access = Access(keys if keys.keys() else None, _local(settings.host) and not keys.keys(), settings.workers)
     store = open_store(settings.store or f"sqlite:///{place.state.absolute()}", settings.durability)
     try:
-        engine = Engine(place, store)
+        engine = Engine(place, store, store_name(settings.store))
         try:
             app = create_app(engine, access)
             say(f"promptrec answers at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
@@ -131,7 +131,7 @@ def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
     """Keep `workers` processes on one socket: one that dies is replaced, one that cannot start ends all."""
     with tempfile.TemporaryDirectory(prefix="promptrec-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-        started = {_fork(settings, listening): time.monotonic() for _ in range(settings.workers)}
+        started: dict[int, float] = {}
         stopping = False
 
         def stop(*_: object) -> None:
@@ -142,6 +142,8 @@ def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        for _ in range(settings.workers):
+            _fork(settings, listening, started)
         while started:
             pid, status = os.wait()
             age = time.monotonic() - started.pop(pid, time.monotonic())
@@ -153,17 +155,25 @@ def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
                     started.pop(os.wait()[0], None)
                 raise PromptrecError("a worker could not start; its message is above")
             say(f"worker {pid} ended ({os.waitstatus_to_exitcode(status)}); another takes its place")
-            started[_fork(settings, listening)] = time.monotonic()
+            _fork(settings, listening, started)
 
 
-def _fork(settings: ServeSettings, listening: socket.socket) -> int:
+def _fork(settings: ServeSettings, listening: socket.socket, started: dict[int, float]) -> None:
+    # A signal in between would find a child that is not listed, or that has the supervisor's handler.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     pid = os.fork()
     if pid:
-        return pid
+        started[pid] = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        return
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes Ctrl-C on as SIGTERM
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         work(settings, listening)
+        status = 0
+    except KeyboardInterrupt:
         status = 0
     except PromptrecError as error:
         say(f"promptrec: {error}")

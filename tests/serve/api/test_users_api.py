@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+
 import polars as pl
 from answers import ids
 
 from conftest import Service, running
+from promptrec.pull import pull
+from promptrec.workspace import Workspace
 
 
 def test_events_are_read_page_by_page(service: Service) -> None:
@@ -34,6 +38,17 @@ def test_an_erased_person_is_gone_from_store_dataset_and_memory(service: Service
     assert len(kept) == 890
     assert client.get("/v1/users/p1").json()["dataset_events"] == 10
     assert client.delete("/v1/users/p0").json() == {"events": 0, "dataset_rows": 0, "still_held_by": []}
+
+
+def test_events_that_were_pulled_into_the_dataset_count_once(service: Service) -> None:
+    events = [{"user_id": "ann", "item_id": "C0", "kind": "view"}, {"user_id": "p1", "item_id": "C0", "kind": "view"}]
+    service.client.post("/v1/events", json={"events": events})
+    assert pull(Workspace(service.workspace)) == 2
+    service.engine.releases.refresh()
+    assert service.client.get("/v1/users/ann").json()["dataset_events"] == 1
+    for user, expected in (("ann", 1), ("p1", 11)):
+        history, _ = asyncio.run(service.engine._history(service.engine.current, user))
+        assert len(history) == expected
 
 
 def test_a_service_starts_again_after_an_erasure(service: Service) -> None:

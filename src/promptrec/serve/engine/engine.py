@@ -26,9 +26,13 @@ MOST_LIVE = 1_000  # of a person's events in the store, the latest
 
 
 class Engine:
-    """Store, releases and the model's thread of one process. Raises PromptrecError where nothing can be loaded."""
+    """Store, releases and the model's thread of one process. Raises PromptrecError where nothing can be loaded.
 
-    def __init__(self, workspace: Workspace, store: EventStore) -> None:
+    store_name: what the dataset's manifest calls the store, to tell which of its events were pulled into the dataset.
+    """
+
+    def __init__(self, workspace: Workspace, store: EventStore, store_name: str = "state.db") -> None:
+        self._store_name = store_name
         self.workspace = workspace
         self.store = store
         self.releases = Releases(workspace, store)
@@ -79,7 +83,8 @@ class Engine:
         events = list(release.recommender.history_of(user_id))
         note = None
         try:
-            live = await asyncio.to_thread(self.store.history, user_id, MOST_LIVE)
+            pulled = release.recommender.dataset.manifest.get("pulled", {}).get(self._store_name, 0)
+            live = await asyncio.to_thread(self.store.history, user_id, MOST_LIVE, pulled)
             events += [(event.item_id, event.time, event.kind) for event in live]
             events.sort(key=lambda event: float("-inf") if event[1] is None else event[1])
         except StoreUnavailableError:
@@ -108,6 +113,8 @@ def _options(query: RecommendIn, release: Release) -> dict[str, Any]:
         options["diversity"] = query.diversity
     if query.seen != "exclude":
         options["seen"] = query.seen
+    if query.request_weight != 0.5:
+        options["request_weight"] = query.request_weight
     if query.profile:
         options["profile"] = query.profile
     if not query.explain:

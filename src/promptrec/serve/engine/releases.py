@@ -82,11 +82,13 @@ class Releases:
         replaced = {change.item_id for change in fresh}
         changes = (*(change for change in old.changes if change.item_id not in replaced), *fresh)
         base, requests, prompts = old.base, old.requests, old.prompts
-        if signs[0] != self._seen[0]:
-            base = Recommender.load(self._workspace.root)
-            requests = RequestCache(base.requests)
-        elif signs[1] != self._seen[1]:
-            base = self._with_events(old.base)
+        if signs[:2] != self._seen[:2]:
+            dataset = Dataset.load(self._workspace.dataset)
+            if signs[0] == self._seen[0] and dataset.items.equals(old.base.dataset.items):
+                base = derived(base, dataset=dataset)  # other people and events, the same model
+            else:
+                base = Recommender.load(self._workspace.root)
+                requests = RequestCache(base.requests)
         if signs != self._seen:
             prompts = LoadedPrompts(self._workspace.prompts, before=old.prompts)
         number = int(old.label.rpartition(".")[2]) + 1
@@ -94,13 +96,6 @@ class Releases:
         if signs != self._seen:
             release.self_test()
         self._swap(release, signs)
-
-    def _with_events(self, base: Recommender) -> Recommender:
-        """The same model with the dataset's people as they are now; other items need another backbone."""
-        dataset = Dataset.load(self._workspace.dataset)
-        if not dataset.items.equals(base.dataset.items):
-            raise PromptrecError(f"{self._workspace.dataset}: its items changed; train again to have them")
-        return derived(base, dataset=dataset)
 
     def _swap(self, release: Release, signs: Signs) -> None:
         self.current = release

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from promptrec.errors import PromptrecError
 from promptrec.serve.store.contract import Durability, EventStore
 from promptrec.serve.store.sqlite import SqliteStore
+
+
+def store_name(url: str | None) -> str:
+    """What a dataset's manifest calls a store whose events were pulled: its URL without user and password."""
+    if url is None:
+        return "state.db"
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def open_store(url: str, durability: Durability = "full") -> EventStore:

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+
+from promptrec.prompt.query import Query
+from promptrec.serve.engine.model_thread import ModelThread, batched
+
+
+@pytest.fixture
+def thread() -> Iterator[ModelThread]:
+    thread = ModelThread()
+    yield thread
+    thread.close()
+
+
+class Encoder:
+    """The `now` of each query, doubled; counts its batches; fails on a negative one."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, queries: Sequence[Query]) -> torch.Tensor:
+        self.batches.append(len(queries))
+        numbers = torch.tensor([query.now or 0.0 for query in queries])
+        if (numbers < 0).any():
+            raise ValueError("negative")
+        return numbers * 2
+
+
+def test_calls_that_wait_together_are_encoded_together(thread: ModelThread) -> None:
+    encoder, gate = Encoder(), threading.Event()
+    encode = batched(encoder)
+    blocked = thread.submit(gate.wait)
+
+    def call(n: int) -> float:
+        first = float(encode([Query(now=n)])[0])
+        return first + float(encode([Query(now=1.0), Query(now=n)])[1])
+
+    waiting = [thread.submit(lambda n=n: call(n)) for n in range(20)]
+    gate.set()
+    assert blocked.result()
+    assert [one.result() for one in waiting] == [4.0 * n for n in range(20)]
+    assert encoder.batches == [20, 40]
+
+
+def test_a_failing_call_fails_alone(thread: ModelThread) -> None:
+    encoder, gate = Encoder(), threading.Event()
+    encode = batched(encoder)
+    thread.submit(gate.wait)
+    waiting = [thread.submit(lambda n=n: float(encode([Query(now=n)])[0])) for n in (1.0, -1.0, 3.0)]
+    gate.set()
+    assert (waiting[0].result(), waiting[2].result()) == (2.0, 6.0)
+    with pytest.raises(ValueError, match="negative"):
+        waiting[1].result()
+    with pytest.raises(ZeroDivisionError):
+        thread.submit(lambda: 1 / 0).result()
+
+
+def test_single_calls_do_not_wait_for_bulk_ones(thread: ModelThread) -> None:
+    order: list[str] = []
+    gate = threading.Event()
+    thread.submit(gate.wait)
+    bulk = [thread.submit(lambda: order.append("bulk"), bulk=True) for _ in range(100)]
+    single = thread.submit(lambda: order.append("single"))
+    gate.set()
+    for one in (*bulk, single):
+        one.result()
+    assert order[0] == "single"
+
+
+def test_outside_its_thread_encoding_is_as_it_was() -> None:
+    encoder = Encoder()
+    assert float(batched(encoder)([Query(now=2.0)])[0]) == 4.0
+
+
+def test_what_waits_is_answered_before_the_end() -> None:
+    thread = ModelThread()
+    waiting = [thread.submit(lambda n=n: n) for n in range(200)]
+    thread.close()
+    assert [one.result() for one in waiting] == list(range(200))
+    with pytest.raises(RuntimeError, match="stopping"):
+        thread.submit(lambda: 1)
