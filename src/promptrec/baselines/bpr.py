@@ -36,8 +36,8 @@ class BPR:
         training: Sparse,
         seed: int,
         factors: int = 64,
-        learning_rate: float = 0.05,
-        regularisation: float = 0.01,
+        learning_rate: float = 0.01,
+        regularisation: float = 0.001,
         epochs: int = 100,
     ) -> BPR:
         model = BayesianPersonalizedRanking(

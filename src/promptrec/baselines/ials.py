@@ -29,7 +29,7 @@ class IALS:
 
     @classmethod
     def fit(
-        cls, training: Sparse, seed: int, factors: int = 64, regularisation: float = 10.0, alpha: float = 10.0
+        cls, training: Sparse, seed: int, factors: int = 32, regularisation: float = 1.0, alpha: float = 2.0
     ) -> IALS:
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(

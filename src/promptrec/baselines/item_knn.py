@@ -11,7 +11,7 @@ from promptrec.data.catalogue import Rows
 from promptrec.data.interactions import Sparse
 from promptrec.prompt.query import Query
 
-DECAY = 3.0
+DECAY = 2.0
 
 
 @dataclass(frozen=True)

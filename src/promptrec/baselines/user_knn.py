@@ -27,7 +27,7 @@ class UserKNN:
     name: str = "user-knn"
 
     @classmethod
-    def fit(cls, training: Sparse, k: int = 100) -> UserKNN:
+    def fit(cls, training: Sparse, k: int = 20) -> UserKNN:
         return cls(training, unit_rows(training), k)
 
     def score(self, queries: Sequence[Query], rows: Rows | None = None) -> Scores:
