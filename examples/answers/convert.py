@@ -82,7 +82,7 @@ def main(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in tables(posts(source)).items():
         frame.write_csv(folder / f"{name}.csv")
-        print(f"{folder / name}.csv: {len(frame):,}")
+        print(f"{name}.csv: {len(frame):,}")
 
 
 if __name__ == "__main__":

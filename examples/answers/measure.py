@@ -9,16 +9,19 @@ parts, and the accepted answers of its own part are in no history.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from questions import Ints, Questions, Scores
-from signals import Words, acceptance, plain_meaning, sentence_meaning
+from signals import Remembered, Words, acceptance, plain_meaning, sentence_meaning
 
 from promptrec import Recommender
+from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.query import Query
@@ -28,70 +31,63 @@ from promptrec.workspace import Workspace
 
 DATA = Path(__file__).parent / "data"
 SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-BM25 = [(k1, b, titles) for k1 in (1.2, 1.5, 2.0) for b in (0.75, 0.9, 1.0) for titles in (1, 2, 3, 5)]
+BM25 = [(k1, b, titles) for k1 in (1.5, 2.0) for b in (0.75, 0.9, 1.0) for titles in (1, 3, 5)]
 AUTHOR_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
 LONGEST_REQUEST = 2_000
 
 
-def measure(dataset: Dataset, questions: Questions, seed: int) -> dict[str, Ints]:
-    """{method: the rank of each question's accepted answer}."""
+def measure(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> Iterator[tuple[str, Ints]]:
+    """Each method and the ranks of the accepted answers. cache: where the encoder's vectors are kept."""
     answers = dataset.catalogue.texts
-    with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder) / "vectors.safetensors"
-        words = Words(questions, answers)
-        found = {
-            "BM25, untuned": questions.ranks(words.score(1.5, 0.75, 1)),
-            "encoder, untuned": questions.ranks(plain_meaning(questions, answers, cache)),
-            **released(dataset, questions, seed, Path(folder)),
-        }
-        by_setting = {setting: words.score(*setting) for setting in BM25}
-        found["BM25, tuned"] = questions.crossed({s: questions.ranks(own) for s, own in by_setting.items()})
-        sentences = sentence_meaning(questions, answers, cache)
-        found["encoder, sentences, whitened"] = questions.ranks(sentences)
+    words = Words(questions, answers)
+    yield "BM25, untuned", questions.ranks(words.score(1.5, 0.75, 1))
+    yield "encoder, untuned", questions.ranks(plain_meaning(questions, answers, cache))
+    by_setting = {setting: standardised(words.score(*setting)) for setting in BM25}
+    yield "BM25, tuned", questions.crossed({setting: questions.ranks(own) for setting, own in by_setting.items()})
+    sentences = standardised(sentence_meaning(questions, answers, cache))
+    yield "encoder, sentences, whitened", questions.ranks(sentences)
     blends = {
-        (*setting, share): share * standardised(own) + (1 - share) * standardised(sentences)
+        (*setting, share): share * own + (1 - share) * sentences
         for setting, own in by_setting.items()
         for share in SHARES
     }
     measured = {setting: questions.ranks(own) for setting, own in blends.items()}
-    found["both, tuned"] = questions.crossed(measured)
-    found["both, and who answered"] = np.empty(len(questions), dtype=np.int64)
+    yield "both, tuned", questions.crossed(measured)
+    ranks = np.empty(len(questions), dtype=np.int64)
     for fold in np.unique(questions.fold):
         blend, shares = blends[questions.chosen(measured, fold)], acceptance(questions, fold)
         weighed = {weight: questions.ranks(blend + weight * shares) for weight in AUTHOR_WEIGHTS}
         asked = questions.fold == fold
-        found["both, and who answered"][asked] = weighed[questions.chosen(weighed, fold)][asked]
-    return found
+        ranks[asked] = weighed[questions.chosen(weighed, fold)][asked]
+    yield "both, and who answered", ranks
+    yield from released(dataset, questions, seed, cache).items()
 
 
-def released(dataset: Dataset, questions: Questions, seed: int, folder: Path) -> dict[str, Ints]:
+def released(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> dict[str, Ints]:
     """The same for promptrec as it is trained and asked: by meaning alone, with words, and with the asker's history."""
     names = ("promptrec, meaning alone", "promptrec, --lexical", "promptrec, --lexical and history")
     found = {name: np.empty(len(questions), dtype=np.int64) for name in names}
-    requests = [
-        f"{title} {text}"[:LONGEST_REQUEST] for title, text in zip(questions.titles, questions.texts, strict=True)
-    ]
+    requests = [request[:LONGEST_REQUEST] for request in questions.requests()]
     words = Lexical(dataset.catalogue.texts, 1.0)
     by_words = np.stack([words.score(request) for request in requests])
+    encoder = Remembered(OfflineTextEncoder())
     for fold in np.unique(questions.fold):
-        recommender = train_without(dataset, questions, int(fold), seed, Workspace(folder / str(fold)))
+        recommender = train_without(dataset, questions, int(fold), seed, cache)
+        recommender.requests.text_encoder = encoder
         asked = questions.fold == fold
         for name, with_history in zip(names[1:], (False, True), strict=True):
-            scores = meaning(recommender, questions, requests, with_history)
-            seen = np.isneginf(scores)
-            scores[seen] = scores[~seen].min()
+            by_meaning, seen = meaning(recommender, questions, requests, with_history)
             measured = {}
             for share in SHARES:
-                blend = share * standardised(by_words) + (1 - share) * standardised(scores)
-                blend[seen] = -np.inf
-                measured[share] = questions.ranks(blend)
+                blend = share * standardised(by_words) + (1 - share) * standardised(by_meaning)
+                measured[share] = questions.ranks(np.where(seen, -np.inf, blend))
             found[name][asked] = measured[questions.chosen(measured, fold)][asked]
             if not with_history:
                 found[names[0]][asked] = measured[0.0][asked]
     return found
 
 
-def train_without(dataset: Dataset, questions: Questions, fold: int, seed: int, workspace: Workspace) -> Recommender:
+def train_without(dataset: Dataset, questions: Questions, fold: int, seed: int, cache: Path) -> Recommender:
     """A release that knows neither a part's questions nor who wrote their accepted answers."""
     held = np.flatnonzero(questions.fold == fold)
     ids = [dataset.catalogue.ids[row] for row in questions.targets[held]]
@@ -99,21 +95,27 @@ def train_without(dataset: Dataset, questions: Questions, fold: int, seed: int, 
         ~pl.col("item").is_in(ids).fill_null(False)
         & ~pl.col("query").is_in([questions.titles[i] for i in held]).fill_null(False)
     )
-    Dataset(events, dataset.items, None, dataset.manifest).save(workspace.dataset)
-    return train(workspace, people_out=0.0, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        Dataset(events, dataset.items, None, dataset.manifest).save(workspace.dataset)
+        shutil.copy(cache, workspace.dataset / "vectors.safetensors")
+        return train(workspace, people_out=0.0, seed=seed)
 
 
-def meaning(recommender: Recommender, questions: Questions, requests: list[str], with_history: bool) -> Scores:
-    """(q, a) how the release scores each request, with what the asker had done before; that itself is left out."""
+def meaning(
+    recommender: Recommender, questions: Questions, requests: list[str], with_history: bool
+) -> tuple[Scores, np.ndarray]:
+    """(q, a) how the release scores each request, with what the asker had done before, and (q, a) what that was."""
     queries = []
     for request, asker, time in zip(requests, questions.askers, questions.times, strict=True):
         before = [event for event in recommender.history_of(asker or "") if event[1] is not None and event[1] < time]
         history, _ = recommender.catalogue.history(before if with_history else [])
         queries.append(Query(history=history, request=request, prompt=recommender.prompt_for(request, history=history)))
-    scores = np.array(recommender.backbone.score(queries))
-    for own, query in zip(scores, queries, strict=True):
-        own[query.history.rows] = -np.inf
-    return scores
+    scores = recommender.backbone.score(queries)
+    seen = np.zeros(scores.shape, dtype=bool)
+    for own, query in zip(seen, queries, strict=True):
+        own[query.history.rows] = True
+    return scores, seen
 
 
 def standardised(scores: Scores) -> Scores:
@@ -132,19 +134,21 @@ def main(workspace: Path, folds: int = 5, seed: int = 0) -> None:
         f"{own.sum()} accepted their own answer"
     )
     print(f"{'':34}{'MRR (95% interval)':22}{'hit@1':>7}{'@5':>6}{'@10':>6}{'others':>8}{'own':>6}  against BM25")
-    found = measure(dataset, questions, seed)
-    usual = 1 / (found["BM25, untuned"] + 1.0)
-    for name, ranks in found.items():
+    usual = None
+    for name, ranks in measure(dataset, questions, seed, workspace / "questions.safetensors"):
         reciprocal = 1 / (ranks + 1.0)
+        usual = reciprocal if usual is None else usual
         mrr, ahead = bootstrap_interval(reciprocal, seed), paired_difference(reciprocal, usual, seed)
         hits = "".join(f"{(ranks < k).mean():6.3f}" for k in (1, 5, 10))
         apart = (
             f"{reciprocal[~own].mean():8.3f}{reciprocal[own].mean():6.3f}"
             if own.any()
-            else f"{reciprocal.mean():8.3f}     –"
+            else f"{mrr['value']:8.3f}     –"
         )
         against = f"{ahead['value']:+.3f} ({ahead['low']:+.3f} to {ahead['high']:+.3f})"
-        print(f"{name:34}{mrr['value']:.3f} ({mrr['low']:.3f} to {mrr['high']:.3f}) {hits}{apart}  {against}")
+        print(
+            f"{name:34}{mrr['value']:.3f} ({mrr['low']:.3f} to {mrr['high']:.3f}) {hits}{apart}  {against}", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ class Questions:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def requests(self) -> list[str]:
+        """Title and text, as one would ask."""
+        return [f"{title} {text}" for title, text in zip(self.titles, self.texts, strict=True)]
+
     def own(self) -> npt.NDArray[np.bool_]:
         """(q,) whether who asked also wrote the accepted answer."""
         return np.array([self.writers[row] == who for row, who in zip(self.targets, self.askers, strict=True)])

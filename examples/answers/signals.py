@@ -11,8 +11,8 @@ import numpy as np
 from questions import Questions, Scores
 
 from promptrec.content.cache import encode_cached
+from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.content.text import OfflineTextEncoder
-from promptrec.rank.lexical import tokens
 
 SENTENCE = re.compile(r"(?<=[.?!])\s+")
 SHORTEST_SENTENCE = 20
@@ -20,13 +20,26 @@ RIDGE = 3e-4  # of the whitening: directions with less variance are noise
 USUAL_ANSWERS, USUAL_ACCEPTED = 4.0, 1.5  # what an author without a record counts as
 
 
+class Remembered:
+    """A text encoder that encodes no text twice."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self.name, self.width = encoder.name, encoder.width
+        self._encoder = encoder
+        self._known: dict[str, Vectors] = {}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
 class Words:
-    """BM25 with a question's title counted several times."""
+    """BM25 as the library `bm25s` has it, with a question's title counted several times."""
 
     def __init__(self, questions: Questions, answers: Sequence[str]) -> None:
-        self._answers = [_terms(text) for text in answers]
-        self._titles = [_terms(title) for title in questions.titles]
-        self._texts = [_terms(text) for text in questions.texts]
+        self._answers, self._titles, self._texts = _terms(answers), _terms(questions.titles), _terms(questions.texts)
 
     def score(self, k1: float, b: float, titles: int) -> Scores:
         index = bm25s.BM25(k1=k1, b=b)
@@ -35,14 +48,14 @@ class Words:
         return np.stack([index.get_scores(words) for words in asked])
 
 
-def _terms(text: str) -> list[str]:
-    return [token.term for token in tokens(text)]
+def _terms(texts: Sequence[str]) -> list[list[str]]:
+    found: list[list[str]] = bm25s.tokenize(list(texts), stopwords="en", return_ids=False, show_progress=False)
+    return found
 
 
 def plain_meaning(questions: Questions, answers: Sequence[str], cache: Path) -> Scores:
     """The cosine of the encoder's vectors of whole texts."""
-    asked = [f"{title} {text}" for title, text in zip(questions.titles, questions.texts, strict=True)]
-    vectors = encode_cached([*asked, *answers], OfflineTextEncoder(), cache)
+    vectors = encode_cached([*questions.requests(), *answers], OfflineTextEncoder(), cache)
     return vectors[: len(questions)] @ vectors[len(questions) :].T
 
 
@@ -51,10 +64,10 @@ def sentence_meaning(questions: Questions, answers: Sequence[str], cache: Path) 
 
     The encoder is made for sentences, and on one subject its vectors are nearly parallel. Whitening: Su et al., 2021.
     """
-    asked = [f"{title}. {text}" for title, text in zip(questions.titles, questions.texts, strict=True)]
-    of_text = [_sentences(text) for text in [*asked, *answers]]
+    asked = [[title, *_sentences(text)] for title, text in zip(questions.titles, questions.texts, strict=True)]
+    of_text = [*asked, *map(_sentences, answers)]
     vectors = encode_cached([sentence for own in of_text for sentence in own], OfflineTextEncoder(), cache)
-    starts = np.cumsum([0, *map(len, of_text)])[:-1]
+    starts = np.cumsum([0, *map(len, of_text[:-1])])
     first_answer = starts[len(questions)]
     of_answers = vectors[first_answer:] - vectors[first_answer:].mean(axis=0)
     _, spread, directions = np.linalg.svd(of_answers, full_matrices=False)

@@ -10,35 +10,35 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from listening import Floats, Parts, PeopleEase, Scores, Sparse, ndcg, ones
 from scipy import sparse
 
+from promptrec.backbone.kinds import train_backbone
 from promptrec.baselines.ials import IALS
 from promptrec.baselines.item_knn import ItemKNN
 from promptrec.baselines.popularity import Popularity
+from promptrec.content.cache import encode_cached
+from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
 from promptrec.data.history import History
+from promptrec.data.split import Split
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.query import Query
 from promptrec.seeding import generator
-from promptrec.training import train
 from promptrec.workspace import Workspace
 
-Setting = TypeVar("Setting", float, tuple[float, float])
 Model = Callable[[Sparse], Scores]  # histories (b, artists) to scores (b, artists)
 EASE = (50.0, 100.0, 200.0, 400.0)
 IALS_REGULARISATION = (10.0, 30.0, 60.0, 100.0)
 PLAYED = (0, 1, 3, 5, 10)
-FRIENDS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0)
+FRIENDS = (0.0, 1.0, 3.0, 10.0, 30.0)
 POPULARITY = (0.001, 0.03, 0.1, 0.3)
 NEWCOMER_EASE = 100.0
 FOLDS = 5
@@ -69,7 +69,7 @@ def ials(seed: int, training: Sparse, regularisation: float) -> Model:
     return score
 
 
-def promptrec(dataset: Dataset, training: Sparse, kind: str, seed: int) -> Model:
+def promptrec(dataset: Dataset, training: Sparse, kind: str, seed: int, cache: Path) -> Model:
     """A trained model. It reads histories as sequences; there is no order, so a random one is given to all."""
     rng = generator(seed, "order")
 
@@ -81,11 +81,10 @@ def promptrec(dataset: Dataset, training: Sparse, kind: str, seed: int) -> Model
         for person, user in enumerate(dataset.histories.users)
         for row in shuffled(training[person].indices)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        frame = pl.DataFrame(events, schema=EVENT_COLUMNS, orient="row")
-        manifest = {**dataset.manifest, "has_times": False}
-        Dataset(frame, dataset.items, None, manifest).save(Workspace(Path(folder)).dataset)
-        backbone = train(Workspace(Path(folder)), people_out=0.0, seed=seed, kind=kind).backbone
+    shuffled_dataset = Dataset(pl.DataFrame(events, schema=EVENT_COLUMNS, orient="row"), dataset.items)
+    vectors = encode_cached(dataset.catalogue.texts, OfflineTextEncoder(), cache)
+    split = Split.of(shuffled_dataset.histories, seed, people_out=0.0)
+    backbone, _ = train_backbone(kind, split, dataset.catalogue, vectors, seed)
 
     def score(histories: Sparse) -> Scores:
         queries = [shuffled(histories[i].indices) for i in range(histories.shape[0])]
@@ -100,22 +99,22 @@ def promptrec(dataset: Dataset, training: Sparse, kind: str, seed: int) -> Model
     return score
 
 
-def compare(dataset: Dataset, parts: Parts, seed: int) -> dict[str, Floats]:
-    """{model: NDCG@10 of each person}: settings chosen on the validation part, then fitted on all but the test part."""
-    found = {"popularity": scored(popularity(parts.before_test), parts.before_test, parts.test)}
+def compare(dataset: Dataset, parts: Parts, seed: int, cache: Path) -> Iterator[tuple[str, Floats]]:
+    """Each model and NDCG@10 of each person, fitted on all but the test part, with settings chosen on the validation
+    part. cache: where the vectors of the artists' names are kept."""
+    yield "popularity", scored(popularity(parts.before_test), parts.before_test, parts.test)
     for counted, known, before in (
         ("", ones(parts.known), ones(parts.before_test)),
         (", log plays", parts.known, parts.before_test),
     ):
-        found[f"item kNN{counted}"] = scored(item_knn(before), before, parts.test)
+        yield f"item kNN{counted}", scored(item_knn(before), before, parts.test)
         for name, fit, settings in (("EASE", ease, EASE), ("iALS", partial(ials, seed), IALS_REGULARISATION)):
             gains = {setting: scored(fit(known, setting), known, parts.validation) for setting in settings}
             chosen = best(settings, gains.__getitem__)
-            found[f"{name}{counted}, {chosen:g}"] = scored(fit(before, chosen), before, parts.test)
+            yield f"{name}{counted}, {chosen:g}", scored(fit(before, chosen), before, parts.test)
     for kind in ("sequence", "factorization"):
-        model = promptrec(dataset, parts.before_test, kind, seed)
-        found[f"promptrec, {kind}"] = scored(model, parts.before_test, parts.test)
-    return found
+        model = promptrec(dataset, parts.before_test, kind, seed, cache)
+        yield f"promptrec, {kind}", scored(model, parts.before_test, parts.test)
 
 
 def scored(model: Model, histories: Sparse, answers: Sparse) -> Floats:
@@ -137,32 +136,34 @@ def few_plays(parts: Parts, friends: Sparse, seed: int) -> dict[int, tuple[Float
     for k in range(FOLDS):
         new, choosing = np.flatnonzero(fold == k), np.flatnonzero(fold == (k + 1) % FOLDS)
         others = before[np.flatnonzero((fold != k) & (fold != (k + 1) % FOLDS))]
-        newcomers = Newcomers(ease(others, NEWCOMER_EASE), popularity(others), heard, parts.test)
+        counts = Popularity.fit(ones(others)).counts
+        newcomers = Newcomers(ease(others, NEWCOMER_EASE), counts / counts.max(), heard, parts.test)
         for n, (without, with_friends, alone) in found.items():
             history = some(before, n, seed)
-            lonely = best([(0.0, p) for p in POPULARITY], partial(newcomers.ndcg, history, choosing))
-            helped = best([(f, p) for f in FRIENDS for p in POPULARITY], partial(newcomers.ndcg, history, choosing))
-            without[new] = newcomers.ndcg(history, new, lonely)
-            with_friends[new] = newcomers.ndcg(history, new, helped)
+            popular = best(POPULARITY, partial(newcomers.ndcg, history, choosing, 0.0))
+            friendly = best(FRIENDS, partial(newcomers.ndcg, history, choosing, of_popularity=popular))
+            without[new] = newcomers.ndcg(history, new, 0.0, popular)
+            with_friends[new] = newcomers.ndcg(history, new, friendly, popular)
             alone[new] = ndcg(heard[new].toarray(), history[new], parts.test[new])
     return found
 
 
 @dataclass(frozen=True)
 class Newcomers:
-    """What can be recommended to people who were not fitted on. heard: (people, artists), rows that add up to one."""
+    """What can be recommended to people who were not fitted on.
+
+    popular: (artists,) up to one; heard: (people, artists) what their friends play, rows that add up to one.
+    """
 
     model: Model
-    popular: Model
+    popular: Scores
     heard: Sparse
     answers: Sparse
 
-    def ndcg(self, histories: Sparse, people: np.ndarray, weights: tuple[float, float]) -> Floats:
-        """weights: of the friends' listening, in artists; of popularity, where the most popular artist has one."""
-        of_friends, of_popularity = weights
+    def ndcg(self, histories: Sparse, people: np.ndarray, of_friends: float, of_popularity: float) -> Floats:
+        """of_friends: what their listening counts, in artists; of_popularity: what the most popular artist has."""
         known = histories[people]
-        popular = self.popular(known)
-        scores = self.model(known + of_friends * self.heard[people]) + of_popularity * popular / popular.max()
+        scores = self.model(known + of_friends * self.heard[people]) + of_popularity * self.popular
         return ndcg(scores, known, self.answers[people])
 
 
@@ -177,7 +178,7 @@ def some(histories: Sparse, n: int, seed: int) -> Sparse:
     return sparse.csr_matrix((histories.data[kept], (people[kept], histories.indices[kept])), histories.shape)
 
 
-def best(settings: Sequence[Setting], measured: Callable[[Setting], Floats]) -> Setting:
+def best(settings: Sequence[float], measured: Callable[[float], Floats]) -> float:
     """The setting with the best mean."""
     return max(settings, key=lambda setting: float(np.nanmean(measured(setting))))
 
@@ -200,8 +201,8 @@ def main(workspace: Path, friends: Path, seed: int = 0) -> None:
     parts = Parts.of(dataset.histories, len(dataset.catalogue), seed)
     asked = np.diff(parts.test.indptr) > 0
     print(f"NDCG@10 of the fifth of their artists that was hidden, {asked.sum():,} people")
-    for name, gains in compare(dataset, parts, seed).items():
-        print(f"{name:28}{shown(bootstrap_interval(gains[asked], seed))}")
+    for name, gains in compare(dataset, parts, seed, workspace / "dataset/vectors.safetensors"):
+        print(f"{name:28}{shown(bootstrap_interval(gains[asked], seed))}", flush=True)
     print("\nnew people: artists known   without friends   with friends   difference   friends alone")
     for n, found in few_plays(parts, friendships(friends, dataset.histories.users), seed).items():
         without, with_friends, alone = (gains[asked] for gains in found)
