@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from promptrec.backbone.wishes import attribute_words
-from promptrec.baselines.fit_all import fit_baselines
+from promptrec.baselines.fit_all import ALL, STANDARD, fit_baselines
 from promptrec.baselines.popularity import Popularity
 from promptrec.data import scenario as scenarios
 from promptrec.data.examples import Examples
@@ -46,13 +46,15 @@ def evaluate(
     against: str | None = None,
     seen: str = "exclude",
     slices: Sequence[str] = (),
+    baselines: Sequence[str] = STANDARD,
 ) -> tuple[dict[str, Any], Path]:
     """Full catalogue, all models on the same questions; writes and returns report and folder.
 
     prompt: the name of a prompt to evaluate too. requests: measured on the people kept out of training.
     seconds: how long the steps before took, passed on into the report. protocol: one of `Protocol`; where None, the one
     that the model was trained for, or `scenario` where a scenario is given. against: the model that the others are
-    compared with, the workspace's own where None. slices: attributes of items or users to report separately.
+    compared with, the workspace's own where None. slices: attributes of items or users to report separately. baselines:
+    names of `ALL`.
     """
     if seen not in get_args(Seen):
         raise PromptrecError(f"--seen {seen!r}: expected exclude or include")
@@ -82,7 +84,8 @@ def evaluate(
     if prompt is not None:
         saved = recommender.library.load(prompt)
         models.append(Model(backbone, "prompt", prompt, steered_by(saved)))
-    models += [Model(b, "baseline", b.name) for b in fit_baselines(split, catalogue, recommender.vectors, seed)]
+    fitted = fit_baselines(split, catalogue, recommender.vectors, seed, baselines, backbone)
+    models += [Model(baseline, "baseline", baseline.name) for baseline in fitted]
     noisy = with_random_events(test, len(catalogue), seed)
     report = {
         "split": {"protocol": protocol, "scenario": scenario, **facts(split, examples, catalogue.ids, seen)},
@@ -98,6 +101,13 @@ def evaluate(
     folder = workspace.runs / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     write_report(folder, report)
     return report, folder
+
+
+def named(baselines: str | None) -> Sequence[str]:
+    """The baselines that `all`, names with commas between them, or nothing stand for."""
+    if baselines is None:
+        return STANDARD
+    return ALL if baselines == "all" else [name.strip() for name in baselines.split(",")]
 
 
 def calibrated_attribute(recommender: Recommender) -> str | None:

@@ -44,6 +44,9 @@ def evaluate(
     against: Annotated[
         str | None, typer.Option(help="The model that the others are compared with; else the workspace's own.")
     ] = None,
+    baselines: Annotated[
+        str | None, typer.Option(help="Names with commas between, or all; else seven that are quickly fitted.")
+    ] = None,
     seen: Annotated[str, typer.Option(help="Items a person already has: exclude or include.")] = "exclude",
     slices: Annotated[
         list[str] | None, typer.Option("--slice", help="An attribute of items or users to report separately.")
@@ -55,6 +58,7 @@ def evaluate(
     """Evaluate on the full catalogue against the baselines; writes report.html and report.json."""
     from promptrec.recommender import Recommender
     from promptrec.report import evaluate as evaluate_all
+    from promptrec.report import named
 
     report, folder = evaluate_all(
         Recommender.load(workspace),
@@ -65,7 +69,11 @@ def evaluate(
         scenario=scenario,
         against=against,
         seen=seen,
+        baselines=named(baselines),
         slices=slices or (),
     )
-    rows = [f"{model['name']:24} NDCG@10 {model['metrics']['ndcg@10']['value']:.4f}" for model in report["models"]]
+    rows = []
+    for model in report["models"]:
+        found = model["metrics"]["ndcg@10"]
+        rows.append(f"{model['name']:24} NDCG@10 {found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f})")
     show(report, as_json, [*rows, f"report: {folder / 'report.html'}"])

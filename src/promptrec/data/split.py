@@ -142,10 +142,10 @@ class Split:
     def matching(self, people: Ints, matches: npt.NDArray[np.bool_]) -> Examples:
         """Every event of `people` that `matches` and has one before it.
 
-        matches: a mask over all events of the dataset's histories. For training people, only events that were trained
-        on are taken.
+        matches: a mask over the events of `histories`, or over those of `everything`. For training people, only events
+        that were trained on are taken.
         """
-        if len(self.cold):
+        if len(matches) != len(self.histories.rows):
             matches = matches[~np.isin(self.everything.rows, self.cold)]
         stops = self.histories.lengths()
         if np.array_equal(people, self.training):
