@@ -17,7 +17,18 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(keys.app, name="keys")
-for verb in (init.init, train.train, tune.tune, train.evaluate, recommend.recommend, serve.serve, serve.demo):
+for verb in (
+    init.init,
+    train.train,
+    tune.tune,
+    tune.search,
+    tune.transfer,
+    tune.improve,
+    train.evaluate,
+    recommend.recommend,
+    serve.serve,
+    serve.demo,
+):
     app.command()(verb)
 
 

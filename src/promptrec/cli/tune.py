@@ -72,6 +72,93 @@ def tune(
     show_made(prompt, as_json)
 
 
+def search(
+    name: str,
+    scenario: ScenarioOption = None,
+    examples: ExamplesOption = None,
+    text: TextOption = None,
+    budget: Annotated[int, typer.Option(help="How many sentences are evaluated.")] = 150,
+    protect: Annotated[list[str] | None, typer.Option(help="A phrase that stays as it is; may be repeated.")] = None,
+    regression: Annotated[str | None, typer.Option(help="SQL of events that no sentence may do worse on.")] = None,
+    rewriter: Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible endpoint, up to /v1.")] = None,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Search for the sentence that serves a scenario best; the result is plain words."""
+    from promptrec.recommender import Recommender
+    from promptrec.tune.search import search as search_words
+
+    prompt = search_words(
+        Recommender.load(workspace),
+        name,
+        scenario,
+        text,
+        seed,
+        examples=examples,
+        limit=limit,
+        budget=budget,
+        protect=protect or (),
+        regression=regression,
+        rewriter=rewriter,
+    )
+    show_made(prompt, as_json)
+
+
+def transfer(
+    name: str,
+    scenario: ScenarioOption = None,
+    examples: ExamplesOption = None,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Tune a prompt for a new scenario from the saved prompt that does best on its examples."""
+    from promptrec.recommender import Recommender
+    from promptrec.tune.transfer import transfer as transfer_prompt
+
+    prompt = transfer_prompt(Recommender.load(workspace), name, scenario, seed, examples=examples, limit=limit)
+    show_made(prompt, as_json)
+
+
+def improve(
+    name: str,
+    target: Annotated[str, typer.Option(help="What to reach on validation people: ndcg@10=0.05")],
+    budget: Annotated[str, typer.Option(help="How long to try: 90s, 20m, 1h.")] = "20m",
+    scenario: ScenarioOption = None,
+    examples: ExamplesOption = None,
+    text: TextOption = None,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Reword, search, tune and transfer until a target or the end of the budget; keep the best, then test once."""
+    from promptrec.recommender import Recommender
+    from promptrec.tune.improve import improve as improve_prompt
+    from promptrec.tune.improve import parse_budget, parse_target
+    from promptrec.workspace import Workspace
+
+    wanted, seconds = parse_target(target), parse_budget(budget)
+    prompt, folder = improve_prompt(
+        Recommender.load(workspace),
+        Workspace(workspace),
+        name,
+        wanted,
+        seconds,
+        scenario,
+        text,
+        seed,
+        examples=examples,
+        limit=limit,
+    )
+    show_made(prompt, as_json)
+    if not as_json:
+        print(f"report: {folder / 'report.html'}")
+
+
 def show_made(prompt: Prompt, as_json: bool) -> None:
     """The new version, its words and what it scored."""
     document = {"name": prompt.name, "version": prompt.version, "kind": prompt.kind, "words": prompt.words}

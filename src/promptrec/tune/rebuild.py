@@ -9,9 +9,13 @@ from typing import Any
 from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import Prompt, mix
 from promptrec.recommender import Recommender
+from promptrec.tune.improve import improve
 from promptrec.tune.objective import Objective
 from promptrec.tune.profile import tune_profile
+from promptrec.tune.search import search
+from promptrec.tune.transfer import transfer
 from promptrec.tune.tune import EXAMPLES_FILE, tune
+from promptrec.workspace import Workspace
 
 
 def rebuild(recommender: Recommender, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -75,7 +79,24 @@ def _tuned(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Promp
     return tune(recommender, name, **recipe)
 
 
-MAKERS: dict[str, Callable[[Recommender, str, dict[str, Any]], Prompt]] = {"tune": _tuned}
+def _searched(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Prompt:
+    return search(recommender, name, **recipe)
+
+
+def _transferred(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Prompt:
+    return transfer(recommender, name, **recipe)
+
+
+def _improved(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Prompt:
+    return improve(recommender, Workspace(recommender.library.folder.parent), name, **recipe)[0]
+
+
+MAKERS: dict[str, Callable[[Recommender, str, dict[str, Any]], Prompt]] = {
+    "tune": _tuned,
+    "search": _searched,
+    "transfer": _transferred,
+    "improve": _improved,
+}
 
 
 def _score(card: dict[str, Any]) -> dict[str, float] | None:

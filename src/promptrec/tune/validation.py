@@ -1,0 +1,67 @@
+"""Many prompts on the same questions: what a search asks hundreds of times."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from promptrec.backbone.interface import Backbone
+from promptrec.backbone.sequence import device
+from promptrec.data.split import Examples
+from promptrec.evaluate.metrics import ndcg
+from promptrec.prompt.prompt import Prompt
+from promptrec.prompt.query import Query
+
+CHUNK = 256
+
+
+class Questions:
+    """Examples with their histories read once: a prompt that only shifts the query costs two products of matrices."""
+
+    def __init__(self, backbone: Backbone, examples: Examples) -> None:
+        self.backbone, self.examples = backbone, examples
+        self.histories = list(examples)
+        self.targets = torch.from_numpy(examples.targets).to(device())
+        self.keys = backbone.encode_items()
+        with torch.inference_mode():
+            parts = [backbone.queries(self.histories[i : i + CHUNK], {}) for i in range(0, len(examples), CHUNK)]
+            self.plain = torch.cat(parts)
+
+    def __len__(self) -> int:
+        return len(self.histories)
+
+    def queries(self, prompt: Prompt | None) -> torch.Tensor:
+        """(n, d) unless a prompt is a mix as the loss of tuning takes them, not yet of length one."""
+        leaves = prompt.flat() if prompt else []
+        with torch.inference_mode():
+            if not leaves:
+                return self.plain
+            own = leaves[0][0].tensors
+            if len(leaves) == 1 and set(own) <= {"shift"} and leaves[0][0].kind != "profile":
+                return self.plain + own["shift"].to(self.plain.device) if own else self.plain
+            queries = [Query(history=history, prompt=prompt) for history in self.histories]
+            parts = [self.backbone.encode_queries(queries[i : i + CHUNK]) for i in range(0, len(queries), CHUNK)]
+            return torch.cat(parts)
+
+    def ndcg(self, prompt: Prompt | None) -> npt.NDArray[np.float64]:
+        """(n,) NDCG@10 over the full catalogue, seen items out, ties pessimistic."""
+        scores = self.queries(prompt) @ self.keys.T
+        wanted = scores.gather(1, self.targets[:, None])
+        for own, history in zip(scores, self.histories, strict=True):
+            own[torch.from_numpy(history.rows).to(own.device)] = -torch.inf
+        scores.scatter_(1, self.targets[:, None], wanted)
+        ranks = (scores >= wanted).sum(dim=1).cpu().numpy() - 1
+        return ndcg(ranks)
+
+    def loss(self, prompt: Prompt | None) -> float:
+        """The mean cross-entropy of the examples' items, at the scale of training."""
+        logits = self.backbone.scale * self.queries(prompt) @ self.keys.T
+        return float(torch.nn.functional.cross_entropy(logits, self.targets))
+
+    def shift_gradient(self, prompt: Prompt) -> torch.Tensor:
+        """(d,) the gradient of `loss` at the shift of a prompt that has no more than a shift."""
+        shift = prompt.tensors["shift"].detach().clone().to(self.plain.device).requires_grad_()
+        logits = self.backbone.scale * (self.plain.clone() + shift) @ self.keys.T
+        loss = torch.nn.functional.cross_entropy(logits, self.targets)
+        return torch.autograd.grad(loss, shift)[0].cpu()

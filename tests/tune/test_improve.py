@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from promptrec.errors import PromptrecError
+from promptrec.recommender import Recommender
+from promptrec.tune.improve import improve, parse_budget, parse_target
+from promptrec.tune.score import ndcg_per_example
+from promptrec.tune.task import task_of
+from promptrec.workspace import Workspace
+
+STARS = "rating = 5"
+BEYOND_REACH = 1.5
+RUN = """
+import sys
+from pathlib import Path
+from promptrec.recommender import Recommender
+from promptrec.tune.improve import improve
+from promptrec.workspace import Workspace
+root = Path(sys.argv[1])
+improve(Recommender.load(root), Workspace(root), "loop", 1.5, 600, "rating = 5", "films", limit=100)
+"""
+
+
+@pytest.fixture
+def fresh(world: Path, tmp_path: Path) -> Path:
+    shutil.copytree(world, tmp_path / "copy", ignore=shutil.ignore_patterns("prompts", "runs"))
+    return tmp_path / "copy"
+
+
+def log_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_the_loop_ends_with_the_best_of_its_steps(fresh: Path) -> None:
+    recommender = Recommender.load(fresh)
+    before = recommender.backbone.fingerprint
+    prompt, folder = improve(recommender, Workspace(fresh), "loop", BEYOND_REACH, 600, STARS, "films", limit=200)
+    log = log_of(folder)
+    tried = [line for line in log if line["validation"] is not None]
+    best = max(float(str(line["validation"])) for line in tried)
+    validation = task_of(recommender, STARS, None, 200, 0).validation
+    assert ndcg_per_example(recommender.backbone, validation, prompt).mean() == pytest.approx(best, abs=1e-4)
+    ways = [line["way"] for line in log]
+    assert ways[:6] == ["nothing", "words", "reword", "search", "tune", "tune shift"]
+    assert best > float(str(log[0]["validation"])) + 0.02
+    assert prompt.card["test"]["ndcg@10"]["difference"]["value"] > 0
+    report = (folder / "report.html").read_text()
+    assert "<svg" in report
+    assert report.count("<tr><td>") == len(log)
+    assert recommender.backbone.fingerprint == before
+    assert recommender.library.names() == ["loop"]
+
+
+def test_it_stops_at_the_target_and_a_new_run_begins_anew(fresh: Path) -> None:
+    recommender = Recommender.load(fresh)
+    _, folder = improve(recommender, Workspace(fresh), "soon", 0.01, 600, STARS, "films")
+    assert [line["way"] for line in log_of(folder)] == ["nothing"]
+    _, again = improve(recommender, Workspace(fresh), "soon", 0.01, 600, STARS, "films")
+    assert again != folder
+    assert recommender.library.versions("soon") == [1, 2]
+
+
+def test_a_killed_run_goes_on_where_it_stopped(fresh: Path) -> None:
+    running = subprocess.Popen([sys.executable, "-c", RUN, str(fresh)], stderr=subprocess.DEVNULL)
+    log = None
+    for _ in range(1_200):
+        log = next(iter((fresh / "runs").glob("improve-loop-*/log.jsonl")), None)
+        if log and len(log.read_text().splitlines()) >= 3:
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert log is not None
+    with log.open("a") as out:
+        out.write('{"step": 99, "cut')  # as a kill in the middle of a line leaves it
+    done = [line for line in log.read_text().splitlines() if line.endswith("}")]
+    assert 3 <= len(done) < 9
+    assert not (fresh / "prompts").exists()
+    recommender = Recommender.load(fresh)
+    prompt, folder = improve(recommender, Workspace(fresh), "loop", BEYOND_REACH, 600, STARS, "films", limit=100)
+    assert folder == log.parent
+    assert log.read_text().splitlines()[: len(done)] == done
+    assert len(log_of(folder)) > len(done)
+    assert prompt.version == 1
+
+
+@pytest.mark.parametrize("text", ["0.5", "ndcg@10=", "ndcg@10=2", "hr@10=0.1", "ndcg@10=x"])
+def test_targets_without_sense_are_refused(text: str) -> None:
+    with pytest.raises(PromptrecError, match="expected ndcg@10=NUMBER"):
+        parse_target(text)
+
+
+def test_budgets() -> None:
+    assert [parse_budget(text) for text in ("90s", "20m", "1.5h")] == [90, 1200, 5400]
+    for text in ("20", "m", "0m", "-1m"):
+        with pytest.raises(PromptrecError, match="expected a time"):
+            parse_budget(text)

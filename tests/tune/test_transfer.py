@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from promptrec.errors import PromptrecError
+from promptrec.recommender import Recommender
+from promptrec.tune.transfer import NOTHING, transfer
+
+WAR = "array_contains(genres, 'War')"
+
+
+@pytest.fixture
+def fresh(world: Path, tmp_path: Path) -> Recommender:
+    shutil.copytree(world, tmp_path / "copy", ignore=shutil.ignore_patterns("prompts"))
+    return Recommender.load(tmp_path / "copy")
+
+
+def test_the_related_prompt_is_ranked_first_and_started_from(fresh: Recommender) -> None:
+    for words in ("romance", "war", "comedy"):
+        fresh.library.save(fresh.requests.prompt(words, words))
+    fresh.library.save(fresh.requests.prompt("like {history}", "slotted"))
+    prompt = transfer(fresh, "few", WAR, limit=8, method="shift")
+    assert next(row["name"] for row in prompt.card["ranked"]) == "war"
+    assert {row["name"] for row in prompt.card["ranked"]} == {"war", "romance", "comedy", NOTHING}
+    assert prompt.words.endswith("from war")
+    answer = fresh.recommend(["W0", "C1"], prompt="few", k=5)
+    assert {item.id[0] for item in answer} == {"W"}
+
+
+def test_where_nothing_saved_helps_it_starts_from_nothing(fresh: Recommender) -> None:
+    fresh.library.save(fresh.requests.prompt("romance", "romance"))
+    assert transfer(fresh, "few", WAR, limit=8, method="shift").card["ranked"][0]["name"] == NOTHING
+
+
+def test_without_a_saved_prompt_there_is_nothing_to_transfer(fresh: Recommender) -> None:
+    with pytest.raises(PromptrecError, match="tune or search one first"):
+        transfer(fresh, "few", WAR, limit=8)
