@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser postgres lint types bench-demo
+.PHONY: setup demo test browser postgres lint types bench-demo bench-import
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -34,3 +34,6 @@ types: setup  ## mypy, strict
 SEEDS ?= 0 1 2 3 4
 bench-demo: setup  ## the demo over five seeds, into bench/results/demo.json
 	$(BIN)/python bench/demo.py $(SEEDS)
+
+bench-import: setup  ## imports of 1, 3 and 10 million events, into bench/results/import.json
+	$(BIN)/python bench/import.py

@@ -1,8 +1,8 @@
 """`make bench-import`: how long an import of 1, 3 and 10 million events takes and how much memory it needs at most.
 
-The files are generated (seeded): ids of four types (numbers, hexadecimal, words with a number, Chinese), people and items
-drawn with a long tail, every event with a kind, a time and a value; 1 million items with a title, a brand, a list of
-categories, a year and a price. Each import is a process of its own: the verb itself, as a person would run it.
+The files are generated (seeded): ids of four types (numbers, hexadecimal, words with a number, Chinese), people and
+items drawn with a long tail, every event with a kind, a time and a value; 1 million items with a title, a brand, a list
+of categories, a year and a price. Each import is a process of its own: the verb itself, as a person would run it.
 """
 
 from __future__ import annotations

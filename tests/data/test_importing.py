@@ -11,8 +11,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
-from promptrec.data.describe import describe
+from promptrec.data.describe import describe, lines
 from promptrec.data.importing import import_dataset
+from promptrec.data.languages import language
 from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace, read_json
 
@@ -265,11 +266,34 @@ def test_description(workspace: Workspace, put: Put) -> None:
         "people": 2,
         "items": 3,
         "kinds": {"rating": 3},
+        "searches": 0,
+        "events_a_person": {"median": 1.5, "largest": 2},
+        "events_an_item": {"median": 1.5, "largest": 2},
         "density": 0.5,
         "first_time": 50.0,
         "last_time": 100.0,
         "top_tenth_share": pytest.approx(2 / 3),
+        "half_of_events": 1,
+        "cold_people": 2,
         "cold_items": 1,
         "attributes": ["year", "genres"],
         "text_coverage": {"title": 1.0},
+        "languages": {"unknown": 1.0},
     }
+    assert "time       1970-01-01 00:00+00:00 to 1970-01-01 00:01+00:00" in lines(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The story of a man and the sea", "en"),
+        ("适合零基础的人工智能入门课", "zh"),
+        ("ゼロから学ぶ人工知能", "ja"),
+        ("Die Geschichte der Stadt und ein Mann", "de"),
+        ("Война и мир", "ru"),
+        ("Alien", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_languages_by_script_and_small_words(text: str, expected: str) -> None:
+    assert language(text) == expected

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from promptrec.plots import STYLE, svg
 
 _BINS = 40
 
@@ -28,12 +23,14 @@ def event_facts(events: pl.DataFrame, items: int) -> dict[str, Any]:
     of_item = np.bincount(_codes(events["item"]), minlength=1)
     on_items = int((of_item > 0).sum())
     time = events["time"].drop_nulls().to_numpy()
-    counts, edges = np.histogram(time, bins=_BINS) if len(time) else (np.zeros(0, int), np.zeros(0))
+    first, last = (time.min(), time.max()) if len(time) else (0.0, 0.0)
+    bins = _BINS if last - first > _BINS else 1
+    counts, edges = np.histogram(time, bins, (first, max(last, first + 1))) if len(time) else ([], np.zeros(0))
     return {
         "events_a_person": _doubling(of_person),
         "events_an_item": _doubling(of_item),
         "items_without_events": items - on_items,
-        "events_over_time": {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "events": counts.tolist()},
+        "events_over_time": {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "events": [int(n) for n in counts]},
     }
 
 
@@ -53,6 +50,17 @@ def _doubling(counts: npt.NDArray[np.int64]) -> dict[str, int]:
 
 def write_page(file: Path, name: str, report: Mapping[str, Any]) -> None:
     """Write the page; it needs no other file and no network."""
+    time = report["facts"]["events_over_time"]
+    over_time = {
+        f"{_date(first)} to {_date(last)}": count
+        for first, last, count in zip(time["from"], time["to"], time["events"], strict=True)
+    }
+    page = _template().render(name=name, report=report, over_time=over_time)
+    file.write_text(page, encoding="utf-8")
+
+
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("promptrec", "data"),
         autoescape=True,
@@ -60,64 +68,11 @@ def write_page(file: Path, name: str, report: Mapping[str, Any]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    facts = report["facts"]
-    plots = [
-        ("What became of the records", _fates(report)),
-        ("People by their number of events", _bars(facts["events_a_person"], "events", "people")),
-        ("Items by their number of events", _bars(facts["events_an_item"], "events", "items")),
-        ("Events over time", _over_time(facts["events_over_time"])),
-    ]
-    page = environment.get_template("cleaning.html").render(
-        name=name, report=report, plots=[(title, plot) for title, plot in plots if plot is not None]
-    )
-    file.write_text(page, encoding="utf-8")
-
-
-def _fates(report: Mapping[str, Any]) -> Any:
-    files = report["files"]
-    with _figure(0.6 + 0.5 * len(files)) as (figure, axes):
-        names = list(files)
-        kept = [100 * files[kind]["kept"] / max(files[kind]["read"], 1) for kind in names]
-        axes.barh(names, kept, color="#2f7ed8", label="kept")
-        axes.barh(names, [100 - share for share in kept], left=kept, color="#d8672f", label="rejected")
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("% of the records")
-        axes.legend(frameon=False, loc="lower right")
-        return svg(figure)
-
-
-def _bars(counts: Mapping[str, int], x: str, y: str) -> Any:
-    if not counts:
-        return None
-    with _figure(2.8) as (figure, axes):
-        axes.bar(list(counts), list(counts.values()), color="#2f7ed8")
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
-        axes.tick_params(axis="x", rotation=40)
-        return svg(figure)
-
-
-def _over_time(spans: Mapping[str, Any]) -> Any:
-    if not spans["events"]:
-        return None
-    with _figure(2.6) as (figure, axes):
-        widths = [stop - start for start, stop in zip(spans["from"], spans["to"], strict=True)]
-        axes.bar(spans["from"], spans["events"], width=widths, align="edge", color="#2f7ed8")
-        ticks = np.linspace(spans["from"][0], spans["to"][-1], 5)
-        axes.set_xticks(ticks, [_date(tick) for tick in ticks])
-        axes.set_ylabel("events")
-        return svg(figure)
-
-
-@contextmanager
-def _figure(height: float) -> Iterator[tuple[Figure, Axes]]:
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.5, height), layout="constrained")
-        yield figure, figure.add_subplot()
+    return environment.get_template("cleaning.html")
 
 
 def _date(seconds: float) -> str:
     try:
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+        return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="minutes")
     except (ValueError, OverflowError, OSError):
-        return f"{seconds:.3g} s"
+        return f"{seconds:.6g} s"
