@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from contracts.item_index import ItemIndexContract, Vectors, vectors
 from promptrec.index.contract import ItemIndex
@@ -21,3 +22,11 @@ def test_numbers_of_very_different_size_keep_their_steps() -> None:
     query = np.where(np.arange(48) < 24, 1, 0).astype(np.float32)
     best = np.argsort(-(items @ query))[:20]
     assert set(Int8Index(items).search(query[None], 20)[0][0]) == set(best)
+
+
+@pytest.mark.parametrize("width", [1, 7, 33, 64, 210, 224, 256])
+def test_any_width_is_taken(width: int) -> None:
+    items = np.random.default_rng(1).standard_normal((3_000, width), dtype=np.float32)
+    query = np.random.default_rng(2).standard_normal((1, width), dtype=np.float32)
+    found = Int8Index(items).search(query, 5)[0][0]
+    assert found.tolist() == np.argsort(-(items @ query[0]))[:5].tolist()
