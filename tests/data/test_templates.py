@@ -24,6 +24,8 @@ def test_a_template_is_a_mapping_that_explains_every_key(scenario: str, tmp_path
     switched_on = "\n".join(
         line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in text.splitlines()
     )
+    for name in [*told.files().values(), tmp_path / "users.csv"]:
+        name.touch()
     (tmp_path / "all.toml").write_text(switched_on, encoding="utf-8")
     load_mapping(tmp_path / "all.toml")
     with pytest.raises(PromptrecError, match="is there already"):
