@@ -131,7 +131,7 @@ def test_the_nearest_codes_are_of_the_right_kind(factorized: Recommender) -> Non
     backbone = factorized.backbone
     assert isinstance(backbone, FactorizationBackbone)
     queries = [query(backbone.catalogue, *(f"{kind[0]}{n}" for n in (2, 3, 4))) for kind in KINDS]
-    assert backbone.item_codes().shape == (45, 8)
+    assert backbone.item_codes().shape == (45, 32)
     for kind, distances in zip(KINDS, hamming(backbone.query_codes(queries), backbone.item_codes()), strict=True):
         assert set(np.argsort(distances, kind="stable")[:3]) <= set(rows_of(backbone.catalogue, kind))
     np.testing.assert_array_equal(backbone.item_codes(np.array([3, 1])), backbone.item_codes()[[3, 1]])

@@ -42,7 +42,6 @@ class Backbone(ABC):
     name: str
     fingerprint: str
     prompt_shape: PromptShape
-    network: torch.nn.Module
     catalogue: Catalogue
     space: ContentSpace
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from promptrec.backbone.content_space import ContentSpace
-from promptrec.backbone.factorization.codes import Codes, sign_codes
+from promptrec.backbone.factorization.codes import Codes, hyperplanes, sign_codes
 from promptrec.backbone.factorization.features import item_features
 from promptrec.backbone.factorization.network import FactorizationConfig, FactorizationNetwork
 from promptrec.backbone.interface import Backbone
@@ -62,6 +62,7 @@ class FactorizationBackbone(Backbone):
             keys, self._given = network.item_vectors(item_features(space, catalogue, vectors).to(device()), own)
             self._keys = torch.cat([F.normalize(keys, dim=-1), space.place(catalogue, vectors).to(device())], dim=-1)
         width = network.config.width
+        self._planes = hyperplanes(width).to(device())
         self.prompt_shape = PromptShape(layers=0, tokens=0, width=width, shift=self._keys.shape[1], gate=width)
 
     def over(self, catalogue: Catalogue, vectors: Vectors) -> FactorizationBackbone:
@@ -94,12 +95,15 @@ class FactorizationBackbone(Backbone):
         return queries + stacked["shift"] if "shift" in stacked else queries
 
     def item_codes(self, rows: Rows | None = None) -> Codes:
-        """(n, width / 8) the signs of the keys' trained part, as bits."""
-        return sign_codes(self.encode_items(rows)[:, : self.network.config.width])
+        """(n, 32) uint8: on which side of 256 planes the trained part of each key lies, seen from the keys' mean."""
+        trained = self._keys[:, : self.network.config.width]
+        chosen = trained if rows is None else trained[torch.from_numpy(rows).to(trained.device)]
+        return sign_codes((chosen - trained.mean(dim=0)) @ self._planes)
 
     def query_codes(self, queries: Sequence[Query]) -> Codes:
-        """(b, width / 8) the signs of the queries' trained part: `hamming` compares them with items'."""
-        return sign_codes(self.encode_queries(queries)[:, : self.network.config.width])
+        """(b, 32) uint8: the same of the queries; the items that `hamming` finds nearest are the best, nearly."""
+        with torch.inference_mode():
+            return sign_codes(self.encode_queries(queries)[:, : self.network.config.width] @ self._planes)
 
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write weights and config.json into an existing folder."""

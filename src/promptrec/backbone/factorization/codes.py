@@ -6,7 +6,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from promptrec.seeding import torch_generator
+
 Codes = npt.NDArray[np.uint8]
+
+BITS = 256
+
+
+def hyperplanes(width: int) -> torch.Tensor:
+    """(width, 256) normals of planes through the origin, drawn once and for all, evenly spread (Charikar, STOC 2002):
+    how many of them have two vectors on different sides grows with the angle between the two. The signs of the numbers
+    themselves, without the planes, say much less of it: few of them carry most of a vector.
+    """
+    drawn = torch.randn(BITS, BITS, generator=torch_generator(0, "hyperplanes"))
+    planes: torch.Tensor = torch.linalg.qr(drawn)[0][:width]
+    return planes
 
 
 def sign_codes(vectors: torch.Tensor) -> Codes:
