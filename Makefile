@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser postgres lint types bench-demo bench-import
+.PHONY: setup demo test browser postgres lint types bench-demo bench-import bench-prompts
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -37,3 +37,6 @@ bench-demo: setup  ## the demo over five seeds, into bench/results/demo.json
 
 bench-import: setup  ## imports of 1, 3 and 10 million events, into bench/results/import.json
 	$(BIN)/python bench/import.py
+
+bench-prompts: setup  ## what prompts cost and reach on MovieLens-1M, into bench/results/prompts.json
+	$(BIN)/python bench/prompts.py

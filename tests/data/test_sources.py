@@ -33,7 +33,7 @@ def test_movielens(workspace: Workspace) -> None:
 
 
 def test_an_unknown_source_names_those_there_are(workspace: Workspace) -> None:
-    with pytest.raises(PromptrecError, match="no source 'netflix'; the sources are movielens-100k"):
+    with pytest.raises(PromptrecError, match="no source 'netflix'; the sources are movielens-100k, movielens-1m"):
         sources.fetch("netflix", workspace)
 
 

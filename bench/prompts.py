@@ -1,0 +1,178 @@
+"""`make bench-prompts`: what prompts cost and what the ways to make them reach, on MovieLens-1M, seed 0.
+
+    batch      the time of 1,000 queries with 1,000 different prompts over that with one prompt, in turns
+    seconds    tuning on 512 examples
+    scenarios  for each of six: ten hand-written sentences, a search, tune, transfer and improve, on the same examples
+
+Each part is a file in bench/work/prompts; what is there is not run again. Parts may be named:
+`python bench/prompts.py batch seconds`; a name that is none writes the results of what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from promptrec.data.sources import fetch
+from promptrec.prompt.prompt import Prompt
+from promptrec.prompt.query import Query
+from promptrec.recommender import Recommender
+from promptrec.seeding import generator
+from promptrec.training import train
+from promptrec.tune.improve import improve
+from promptrec.tune.score import ndcg_per_example
+from promptrec.tune.search import search
+from promptrec.tune.task import task_of
+from promptrec.tune.transfer import transfer
+from promptrec.tune.tune import tune
+from promptrec.workspace import Workspace, write_json
+
+WORK = Path("bench/work/prompts")
+RESULT = Path("bench/results/prompts.json")
+SENTENCES = json.loads(Path("bench/prompt_sentences.json").read_text(encoding="utf-8"))
+SEED, QUERIES, REPEATS, EXAMPLES = 0, 1_000, 7, 512
+BUDGET = 1_200.0  # seconds of an improve run
+OUT_OF_REACH = 1.5  # a target that no prompt reaches: the loop ends when it finds nothing better
+
+Part = dict[str, Any]
+
+
+def main(asked: list[str]) -> None:
+    parts: dict[str, Callable[[], Part]] = {"batch": batch, "seconds": seconds}
+    parts |= {f"scenario-{name}": (lambda name=name: scenario(name)) for name in SENTENCES}  # type: ignore[misc]
+    for name, run in parts.items():
+        file = WORK / f"{name}.json"
+        if not file.exists() and (not asked or name in asked):
+            write_json(file, {"part": name, **run()})
+    write_json(RESULT, document({name: read(name) for name in parts}))
+    print(json.dumps(json.loads(RESULT.read_text())["goals"], indent=1))
+
+
+def read(name: str) -> Part | None:
+    file = WORK / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def workspace() -> Workspace:
+    """MovieLens-1M with a model trained on it."""
+    place = Workspace(WORK / "workspace")
+    if not (place.dataset / "manifest.json").exists():
+        fetch("movielens-1m", place)
+    if not (place.backbones / "current").exists():
+        train(place, seed=SEED)
+    return place
+
+
+def batch() -> Part:
+    """One prefix and shift against a thousand of them, the same histories, the two in turns."""
+    recommender = Recommender.load(workspace().root)
+    backbone, shape, split = recommender.backbone, recommender.backbone.prompt_shape, recommender.split
+    rng = generator(SEED, "bench batch")
+    people = rng.choice(split.training, QUERIES)
+    histories = [split.histories.of(int(person)) for person in people]
+
+    def drawn(number: int) -> Prompt:
+        noise = torch.Generator().manual_seed(number)
+        prefix = torch.randn(shape.layers, 2, shape.tokens, shape.width, generator=noise)
+        shift = torch.randn(shape.shift, generator=noise)
+        return Prompt(f"p{number}", "soft", "", backbone.fingerprint, {"prefix": prefix, "shift": shift})
+
+    one = [drawn(0)] * QUERIES
+    many = [drawn(number) for number in range(QUERIES)]
+    times: dict[str, list[float]] = {"one": [], "many": []}
+    for _ in range(REPEATS):
+        for name, prompts in (("one", one), ("many", many)):
+            queries = [Query(history=h, prompt=p) for h, p in zip(histories, prompts, strict=True)]
+            began = time.perf_counter()
+            backbone.score(queries)
+            times[name].append(time.perf_counter() - began)
+    return {"times": times, "ratio": float(np.median(times["many"]) / np.median(times["one"]))}
+
+
+def seconds() -> Part:
+    recommender = Recommender.load(workspace().root)
+    began = time.perf_counter()
+    prompt = tune(recommender, "seconds", "rating = 5", "films that people rate with five stars", SEED, limit=EXAMPLES)
+    took = time.perf_counter() - began
+    return {"seconds": took, "bytes": size(recommender, prompt), "test": prompt.card["test"]}
+
+
+def scenario(name: str) -> Part:
+    """Every way on the same examples; hand-written sentences are chosen on validation people as well."""
+    place = workspace()
+    recommender = Recommender.load(place.root)
+    about, test = SENTENCES[name], task_of(recommender, SENTENCES[name]["scenario"], None, EXAMPLES, SEED).test
+    where = about["scenario"]
+
+    def scored(prompt: Prompt) -> float:
+        return float(ndcg_per_example(recommender.backbone, test, prompt).mean())
+
+    hand = {sentence: scored(recommender.requests.prompt(sentence)) for sentence in about["sentences"]}
+    made = {
+        "search": search(recommender, f"search-{name}", where, about["sentences"][0], SEED, limit=EXAMPLES),
+        "tune": tune(recommender, f"tune-{name}", where, about["sentences"][0], SEED, limit=EXAMPLES),
+    }
+    others = [other for other in recommender.library.names() if not other.endswith(f"-{name}")]
+    if others:
+        made["transfer"] = transfer(recommender, f"transfer-{name}", where, SEED, limit=EXAMPLES)
+    made["improve"], _ = improve(
+        recommender, place, f"improve-{name}", OUT_OF_REACH, BUDGET, where, about["sentences"][0], SEED, limit=EXAMPLES
+    )
+    return {
+        "hand": hand,
+        "ways": {way: scored(prompt) for way, prompt in made.items()},
+        "words": made["search"].words,
+        "bytes": max(size(recommender, prompt) for prompt in made.values()),
+        "without": float(ndcg_per_example(recommender.backbone, test, None).mean()),
+        "test_examples": len(test),
+    }
+
+
+def size(recommender: Recommender, prompt: Prompt) -> int:
+    return int(recommender.library.card(prompt.name, prompt.version)["bytes"])
+
+
+def document(parts: dict[str, Part | None]) -> dict[str, Any]:
+    found = [part for name, part in parts.items() if name.startswith("scenario-") and part]
+    complete = len(found) == len(SENTENCES)
+    beaten = sum(part["ways"]["search"] > max(part["hand"].values()) for part in found) if complete else None
+    reached = sum(
+        part["ways"]["improve"] >= max(v for way, v in part["ways"].items() if way != "improve") for part in found
+    )
+    sizes = [part["bytes"] for part in parts.values() if part and "bytes" in part]
+    ratio = parts["batch"]["ratio"] if parts["batch"] else None
+    took = parts["seconds"]["seconds"] if parts["seconds"] else None
+    return {
+        "command": "make bench-prompts",
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "seeds": [SEED],
+        "rows": [part for part in parts.values() if part],
+        "goals": [
+            goal("batch-1000", "1,000 prompts in a batch, times one prompt", 1.1, ratio, at_most=True),
+            goal("prompt-bytes", "the largest prompt, bytes", 20_480, max(sizes, default=None), at_most=True),
+            goal("tune-seconds", "tuning on 512 examples, seconds", 60.0, took, at_most=True),
+            goal("search-beats-hand", "scenarios of six, a search ahead of ten sentences", 4, beaten),
+            goal("improve-reaches", "scenarios of six, improve at the best way", 6, reached if complete else None),
+        ],
+    }
+
+
+def goal(name: str, text: str, target: float, value: float | None, at_most: bool = False) -> dict[str, Any]:
+    met = None if value is None else bool(value <= target if at_most else value >= target)
+    fields = {"target": target, "value": value, "low": None, "high": None, "met": met}
+    return {"id": name, "goal": text, **fields, "note": "not run yet" if value is None else ""}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
