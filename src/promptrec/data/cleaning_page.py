@@ -25,12 +25,14 @@ def event_facts(events: pl.DataFrame, items: int) -> dict[str, Any]:
     time = events["time"].drop_nulls().to_numpy()
     first, last = (time.min(), time.max()) if len(time) else (0.0, 0.0)
     bins = _BINS if last - first > _BINS else 1
-    counts, edges = np.histogram(time, bins, (first, max(last, first + 1))) if len(time) else ([], np.zeros(0))
+    counts, edges = np.histogram(time, bins, (first, max(last, first + 1)))
+    if not len(time):
+        counts, edges = counts[:0], edges[:1]
     return {
         "events_a_person": _doubling(of_person),
         "events_an_item": _doubling(of_item),
         "items_without_events": items - on_items,
-        "events_over_time": {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "events": [int(n) for n in counts]},
+        "events_over_time": {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "events": counts.tolist()},
     }
 
 
