@@ -1,0 +1,351 @@
+"""`make bench-serve`: the service's goals, part by part, each kept in bench/work/serve and not measured again.
+
+`--quick` takes a small world and a few seconds a part, to see that everything runs; its figures are not kept.
+`--only PART` runs one part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from promptrec.workspace import write_json
+from serve_world import traffic, world
+
+SEED = 0
+PYTHON = sys.executable
+PROMPTREC = str(Path(PYTHON).parent / "promptrec")
+RESULTS = Path("bench/results/serve.json")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """folder: where parts are kept; seconds: of one measurement; items: of the catalogue."""
+
+    folder: Path
+    seconds: float
+    items: int
+    people: int
+    rounds: int
+    soak_seconds: float
+
+    @property
+    def workspace(self) -> Path:
+        return world(self.folder, self.items, self.people, SEED)
+
+    def bodies(self, name: str, **options: Any) -> Path:
+        return traffic(self.folder / f"{name}.jsonl", self.items, SEED, **options)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def server(command: list[str], port: int, path: str = "/health") -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline and process.poll() is None:
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False)
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def serving(workspace: Path, *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    port = free_port()
+    command = [PROMPTREC, "serve", "-w", str(workspace), "--port", str(port), *options]
+    with server(command, port) as process:
+        yield port, process
+
+
+def load(port: int, bodies: Path, seconds: float, connections: int = 32, rate: float = 0) -> dict[str, Any]:
+    """Calls from a second process."""
+    plan = {"port": port, "path": "/v1/recommend", "bodies": str(bodies), "seconds": seconds, "rate": rate}
+    command = [PYTHON, "bench/serve_load.py", json.dumps({**plan, "connections": connections})]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
+
+
+def throughput(bench: Bench) -> dict[str, Any]:
+    """Requests per second beside the empty endpoint, in turns; then latencies at half of that load."""
+    bodies, explained = bench.bodies("mixed"), bench.bodies("explained", explain=True)
+    port = free_port()
+    with server([PYTHON, "bench/serve_empty.py", str(port)], port, "/openapi.json"):
+        empty = load(port, bodies, bench.seconds)
+    with serving(bench.workspace) as (own, _):
+        load(own, bodies, bench.seconds / 2)  # fills the cache of requests
+        full = load(own, bodies, bench.seconds)
+        half = load(own, bodies, bench.seconds, rate=full["rps"] / 2)
+        reasons = load(own, explained, bench.seconds)
+    return {"empty": empty, "full": full, "half": half, "explained": reasons}
+
+
+def prompts(bench: Bench) -> dict[str, Any]:
+    """The same traffic, every call with a prompt: always the same one, or one of a thousand."""
+    with serving(bench.workspace) as (port, _):
+        found = {}
+        for name, count in (("warm", 1_000), ("one", 1), ("thousand", 1_000)):
+            found[name] = load(port, bench.bodies(f"prompts-{count}", prompts=count, share=1.0), bench.seconds)
+    return found
+
+
+def event_effect(bench: Bench) -> dict[str, Any]:
+    """From the acknowledgement of an event to the answer that knows it, in milliseconds."""
+    waits, known = [], 0
+    with serving(bench.workspace) as (port, _), client(port) as calls:
+        for n in range(200):
+            query = {"user_id": f"visitor-{n}", "k": 1, "explain": False}
+            best = calls.post("/v1/recommend", json=query).json()["items"][0]["id"]
+            event = {"user_id": f"visitor-{n}", "item_id": best, "kind": "view"}
+            calls.post("/v1/events", json={"events": [event]}).raise_for_status()
+            began = time.perf_counter()
+            known += calls.post("/v1/recommend", json=query).json()["items"][0]["id"] != best
+            waits.append((time.perf_counter() - began) * 1e3)
+    return {"known": known, "of": len(waits), "median_ms": sorted(waits)[len(waits) // 2], "slowest_ms": max(waits)}
+
+
+def swap(bench: Bench) -> dict[str, Any]:
+    """Ten swaps between two backbones under load. An answer that neither of the two gives would be a mix of them."""
+    workspace = bench.workspace
+    pointer = workspace / "backbone" / "current"
+    if not (workspace / "backbone" / "2").exists():
+        command = [PROMPTREC, "train", "-w", str(workspace), "--seed", "1"]
+        subprocess.run(command, check=True, capture_output=True)
+    query = {"history": [f"i{n}" for n in range(30)], "request": "dark war tonight", "k": 10, "explain": False}
+    expected: dict[int, list[str]] = {}
+    seen: list[list[str]] = []
+    failed = 0
+    done = threading.Event()
+
+    def call(port: int) -> None:
+        nonlocal failed
+        with client(port) as calls:
+            while not done.is_set():
+                answer = calls.post("/v1/recommend", json=query)
+                if answer.status_code == 200 and not answer.json()["fallback"]:
+                    seen.append([item["id"] for item in answer.json()["items"]])
+                else:
+                    failed += 1
+
+    with serving(workspace) as (port, _), client(port) as calls:
+        for version in (1, 2):
+            publish(pointer, version, calls)
+            items = calls.post("/v1/recommend", json=query).json()["items"]
+            expected[version] = [item["id"] for item in items]
+        threads = [threading.Thread(target=call, args=(port,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for n in range(bench.rounds):
+            publish(pointer, 1 + n % 2, calls)
+        done.set()
+        for thread in threads:
+            thread.join()
+        publish(pointer, 1, calls)
+    mixed = sum(one not in expected.values() for one in seen)
+    return {"answers": len(seen), "failed": failed, "mixed": mixed, "differ": expected[1] != expected[2]}
+
+
+def publish(pointer: Path, version: int, calls: httpx.Client) -> None:
+    write_json(pointer, {"schema_version": 1, "version": version})
+    deadline = time.monotonic() + 60
+    while not calls.get("/ready").json()["release"].startswith(f"{version}.") and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def kill(bench: Bench) -> dict[str, Any]:
+    """kill -9 in the middle of events from 8 clients; what was acknowledged must be there, once."""
+    lost = twice = total = 0
+    for turn in range(bench.rounds):
+        acknowledged: list[str] = []
+        user = f"killed-{turn}-{time.time_ns()}"
+        with serving(bench.workspace) as (port, process):
+            senders = [threading.Thread(target=send, args=(port, user, n, acknowledged)) for n in range(8)]
+            for sender in senders:
+                sender.start()
+            time.sleep(0.3 + 0.2 * turn)
+            process.send_signal(signal.SIGKILL)
+            for sender in senders:
+                sender.join()
+        kept: list[str] = []
+        cursor = 0
+        with serving(bench.workspace) as (port, _), client(port) as calls:
+            while page := calls.get(f"/v1/users/{user}", params={"cursor": cursor, "limit": 10_000}).json():
+                if not page["events"]:
+                    break
+                kept += [event["event_id"] for event in page["events"]]
+                cursor = page["cursor"]
+        total += len(acknowledged)
+        lost += len(set(acknowledged) - set(kept))
+        twice += len(kept) - len(set(kept))
+    return {"kills": bench.rounds, "acknowledged": total, "lost": lost, "twice": twice}
+
+
+def send(port: int, user: str, number: int, acknowledged: list[str]) -> None:
+    """One of eight clients: 6,250 events, 25 a call."""
+    with client(port) as calls:
+        for n in range(250):
+            own = [f"{user}-{number}-{n}-{i}" for i in range(25)]
+            events = [{"event_id": id_, "user_id": user, "item_id": "i0", "kind": "view"} for id_ in own]
+            try:
+                if calls.post("/v1/events", json={"events": events}).status_code == 200:
+                    acknowledged += own
+            except httpx.TransportError:
+                return
+
+
+def soak(bench: Bench) -> dict[str, Any]:
+    """Memory after a fifth of the time (minute 2 of 10) and at the end, at 200 requests/s."""
+    bodies = bench.bodies("mixed")
+    with serving(bench.workspace) as (port, process):
+        load(port, bodies, bench.soak_seconds / 5, rate=200)
+        before = resident(process.pid)
+        last = load(port, bodies, bench.soak_seconds * 4 / 5, rate=200)
+        after = resident(process.pid)
+    return {"mib_before": before, "mib_after": after, "growth": after / before - 1, "failed": last["failed"]}
+
+
+def resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def start(bench: Bench) -> dict[str, Any]:
+    """From the start of the process to the first ready answer, in seconds: the median of five."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        with serving(bench.workspace) as (port, _), client(port) as calls:
+            calls.get("/ready").raise_for_status()
+            times.append(time.perf_counter() - began)
+    return {"seconds": sorted(times)[2], "slowest": max(times)}
+
+
+def tests(*names: str) -> Callable[[Bench], dict[str, Any]]:
+    """Parts that the test suite measures: 0 is that they hold."""
+
+    def run(_: Bench) -> dict[str, Any]:
+        done = subprocess.run([PYTHON, "-m", "pytest", "-q", *names], capture_output=True, text=True)
+        return {"failed": done.returncode, "tests": list(names)}
+
+    return run
+
+
+@contextmanager
+def client(port: int) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as calls:
+        yield calls
+
+
+PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "start": start,
+    "throughput": throughput,
+    "prompts": prompts,
+    "event-effect": event_effect,
+    "swap": swap,
+    "kill": kill,
+    "soak": soak,
+    "postgres": tests("tests/serve/api/test_operations_api.py", "tests/serve/test_client.py"),
+    "fuzz": tests("tests/serve/test_fuzz.py"),
+}
+
+
+def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every goal, null where its part was not run."""
+
+    def value(part: str, read: Callable[[Any], float]) -> float | None:
+        return read(found[part]) if part in found else None
+
+    share = value("throughput", lambda r: r["full"]["rps"] / r["empty"]["rps"])
+    ratio = value("prompts", lambda r: r["one"]["rps"] / r["thousand"]["rps"])
+    return [
+        goal("rps-share", "share of the empty endpoint's requests/s, 32 connections", 0.45, share, least=True),
+        goal("p50", "ms at half of that load", 3.0, value("throughput", lambda r: r["half"]["p50"])),
+        goal("p99", "ms at half of that load", 12.0, value("throughput", lambda r: r["half"]["p99"])),
+        goal("million", "p99 in ms over 1,000,000 items", 40.0, None),
+        goal("prompts-1000", "time with 1,000 prompts, times that with one", 1.15, ratio),
+        goal("event-effect", "ms after the acknowledgement", 5.0, value("event-effect", lambda r: r["median_ms"])),
+        goal("swap", "failed or mixed answers", 0, value("swap", lambda r: r["failed"] + r["mixed"])),
+        goal("kill", "acknowledged events lost or there twice", 0, value("kill", lambda r: r["lost"] + r["twice"])),
+        goal("soak", "growth of memory after minute 2", 0.02, value("soak", lambda r: r["growth"])),
+        goal(
+            "postgres", "failing tests of a stopped and started server", 0, value("postgres", lambda r: r["failed"])
+        ),
+        goal("fuzz", "failing calls under schemathesis", 0, value("fuzz", lambda r: r["failed"])),
+        goal("start", "seconds from process start to ready", 3.0, value("start", lambda r: r["seconds"])),
+    ]
+
+
+def goal(name: str, text: str, target: float, value: float | None, least: bool = False) -> dict[str, Any]:
+    met = None if value is None else bool(value >= target if least else value <= target)
+    note = "" if value is not None else "not run"
+    return {
+        "id": name,
+        "goal": text,
+        "target": target,
+        "value": value,
+        "low": None,
+        "high": None,
+        "met": met,
+        "note": note,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--results-only", action="store_true", help="write what there is, measure nothing")
+    arguments = parser.parse_args()
+    bench = Bench(Path("bench/work/serve"), 20.0, 10_000, 2_000, 10, 600.0)
+    if arguments.quick:
+        bench = Bench(Path("bench/work/serve-quick"), 2.0, 300, 100, 2, 10.0)
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    for name, part in PARTS.items():
+        file = bench.folder / f"{name}.json"
+        if arguments.results_only or (arguments.only and name != arguments.only):
+            continue
+        if arguments.quick or not file.exists():
+            write_json(file, part(bench))
+            print(name, file.read_text(encoding="utf-8"), flush=True)
+    found = {name: json.loads(file.read_text()) for name in PARTS if (file := bench.folder / f"{name}.json").exists()}
+    if not arguments.quick:
+        write_json(
+            RESULTS,
+            {
+                "command": "make bench-serve",
+                "date": datetime.now(UTC).date().isoformat(),
+                "cpu": platform.processor() or platform.machine(),
+                "seeds": [SEED],
+                "rows": [{"part": name, **result} for name, result in found.items()],
+                "goals": goals(found),
+            },
+        )
+
+
+if __name__ == "__main__":
+    main()
