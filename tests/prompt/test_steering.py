@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from promptrec.errors import PromptrecError
 from promptrec.prompt.slots import Slots
 from promptrec.recommender import Recommender
+from promptrec.tune.write import write
 
 COMEDIES = ["C0", "C1", "C2", "C3"]
 
@@ -18,8 +17,7 @@ COMEDIES = ["C0", "C1", "C2", "C3"]
 def steered(recommender: Recommender) -> Recommender:
     for word in ("war", "romance"):
         recommender.library.save(recommender.requests.prompt(word, f"{word}-words"))
-    slotted = replace(recommender.requests.prompt("war"), name="more-of", words="{interests}", tensors={})
-    recommender.library.save(slotted)
+    write(recommender, "more-of", "{interests}")
     return recommender
 
 

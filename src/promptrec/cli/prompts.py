@@ -12,7 +12,7 @@ from promptrec.cli.options import DEFAULT, JsonOption, WorkspaceOption, show, we
 from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace
 
-app = typer.Typer(help="List, show, mix, move, rebuild and delete saved prompts.", no_args_is_help=True)
+app = typer.Typer(help="List, show, write, mix, move, rebuild and delete saved prompts.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -46,6 +46,22 @@ def prompts_delete(name: str, workspace: WorkspaceOption = DEFAULT, as_json: Jso
     """Delete a prompt with all its versions."""
     _library(workspace).delete(name)
     show({"deleted": name}, as_json, [f"deleted {name}"])
+
+
+@app.command("write")
+def prompts_write(
+    name: str,
+    text: Annotated[str, typer.Argument(help="A sentence; {interests}, {attributes} and {history} are filled in.")],
+    workspace: WorkspaceOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Save a sentence as a prompt."""
+    from promptrec.recommender import Recommender
+    from promptrec.tune.write import write
+
+    prompt = write(Recommender.load(workspace), name, text)
+    document = {"name": name, "version": prompt.version, "kind": prompt.kind, "words": prompt.words}
+    show(document, as_json, [f"saved {name} version {prompt.version} (text): {prompt.words}"])
 
 
 @app.command("mix")

@@ -36,8 +36,8 @@ class _Source:
     def terms(self) -> str:
         return (
             f"{self.title} was collected by GroupLens Research at the University of Minnesota. Its terms: for "
-            "research, no redistribution without permission, no commercial use without permission, acknowledge GroupLens in "
-            f"publications (https://grouplens.org/datasets/movielens/{self.page}/)."
+            "research, no redistribution without permission, no commercial use without permission, acknowledge "
+            f"GroupLens in publications (https://grouplens.org/datasets/movielens/{self.page}/)."
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from promptrec.errors import PromptrecError
@@ -15,6 +14,7 @@ from promptrec.tune.profile import tune_profile
 from promptrec.tune.search import search
 from promptrec.tune.transfer import transfer
 from promptrec.tune.tune import EXAMPLES_FILE, tune
+from promptrec.tune.write import write
 from promptrec.workspace import Workspace
 
 
@@ -63,7 +63,7 @@ def _made(recommender: Recommender, card: dict[str, Any]) -> Prompt:
         parts = [(library.load(part["name"]), part["weight"]) for part in card["parts"]]
         return library.save(mix(parts, name))
     if verb is None and card["kind"] == "text":
-        return library.save(replace(recommender.requests.prompt(card["words"]), name=name))
+        return write(recommender, name, card["words"])
     if verb not in MAKERS:
         raise PromptrecError(f"prompt {name!r}: its card has no recipe, so it cannot be made again; make it anew")
     if "examples" in recipe:
@@ -91,7 +91,12 @@ def _improved(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Pr
     return improve(recommender, Workspace(recommender.library.folder.parent), name, **recipe)[0]
 
 
+def _written(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Prompt:
+    return write(recommender, name, **recipe)
+
+
 MAKERS: dict[str, Callable[[Recommender, str, dict[str, Any]], Prompt]] = {
+    "write": _written,
     "tune": _tuned,
     "search": _searched,
     "transfer": _transferred,
