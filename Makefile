@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser postgres lint types bench-demo bench-import bench-prompts
+.PHONY: setup demo test browser postgres lint types bench-demo bench-import bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -40,3 +40,6 @@ bench-import: setup  ## imports of 1, 3 and 10 million events, into bench/result
 
 bench-prompts: setup  ## what prompts cost and reach on MovieLens-1M, into bench/results/prompts.json
 	$(BIN)/python bench/prompts.py
+
+bench-serve: setup  ## the service's goals, part by part, into bench/results/serve.json
+	$(BIN)/python bench/serve.py
