@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser postgres lint types bench-demo bench-import bench-prompts bench-serve
+.PHONY: setup demo test browser postgres lint types bench-demo bench-evaluate bench-import bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -34,6 +34,10 @@ types: setup  ## mypy, strict
 SEEDS ?= 0 1 2 3 4
 bench-demo: setup  ## the demo over five seeds, into bench/results/demo.json
 	$(BIN)/python bench/demo.py $(SEEDS)
+
+EVALUATE ?= beauty million
+bench-evaluate: setup  ## time and memory of evaluation, into bench/results/evaluate.json
+	$(BIN)/python bench/evaluate.py $(EVALUATE)
 
 bench-import: setup  ## imports of 1, 3 and 10 million events, into bench/results/import.json
 	$(BIN)/python bench/import.py
