@@ -104,7 +104,8 @@ def main(parts: list[str]) -> None:
             subprocess.run([sys.executable, __file__, "part", part], check=True)
     done = {part: json.loads((WORK / f"{part}.json").read_text()) for part in PARTS if (WORK / f"{part}.json").exists()}
     million_row = done.get("million-all") or done.get("million")
-    time_note = "all people, all metrics of one model, random weights"
+    spent = f"; {done['beauty']['cpu_seconds']} s of processor time" if "beauty" in done else ""
+    time_note = f"all metrics of one model with random weights{spent}"
     write_json(
         RESULTS,
         {
@@ -121,7 +122,7 @@ def main(parts: list[str]) -> None:
                     4,
                     million_row,
                     "peak_gib",
-                    "" if million_row is None else f"{million_row['ranked']:,} people ranked, all histories held",
+                    "" if million_row is None else f"all histories held, {million_row['ranked']:,} people ranked",
                 ),
             ],
         },
