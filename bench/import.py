@@ -32,13 +32,31 @@ COLUMNS = ("user_id", "item_id", "kind", "timestamp", "value")
 
 
 def main(sizes: list[int]) -> None:
-    """Measure each size `TIMES` times, in turn, and write the best of each."""
-    for size in sizes:
-        generate(size)
-    runs = [{"events": size, **measure(size)} for _ in range(TIMES) for size in sizes]
-    best = {size: min(run["seconds"] for run in runs if run["events"] == size) for size in sizes}
-    peak = {size: max(run["gib"] for run in runs if run["events"] == size) for size in sizes}
-    note = f"best time and largest memory of {TIMES} runs, each a process of its own; load {os.getloadavg()[0]:.1f}"
+    """Measure each size `TIMES` times, in turn; what was measured before (in bench/work) is kept. Write the results."""
+    runs: list[dict[str, Any]] = []
+    for n in range(TIMES):
+        for size in sizes:
+            generate(size)
+            file = WORK / f"run-{size}-{n}.json"
+            if not file.exists():
+                write_json(file, {"events": size, **measure(size), "load": os.getloadavg()[0]})
+            runs.append(json.loads(file.read_text(encoding="utf-8")))
+            write_results(runs)
+
+
+def write_results(runs: list[dict[str, Any]]) -> None:
+    """Of each size the best time and the largest memory."""
+    best: dict[int, float] = {}
+    peak: dict[int, float] = {}
+    for run in runs:
+        size = run["events"]
+        best[size] = min(run["seconds"], best.get(size, run["seconds"]))
+        peak[size] = max(run["gib"], peak.get(size, 0.0))
+    loads = [run["load"] for run in runs]
+    note = (
+        f"best time and largest memory of up to {TIMES} runs, each a process of its own; "
+        f"the machine's load was {min(loads):.1f} to {max(loads):.1f}"
+    )
     large, small = SIZES[-1], SIZES[0]
     growth = best[large] / best[small] if large in best and small in best else None
     goals = [
@@ -55,7 +73,6 @@ def main(sizes: list[int]) -> None:
         "goals": goals,
     }
     write_json(RESULT, document)
-    print(json.dumps(goals, indent=1))
 
 
 def goal(name: str, text: str, target: float, value: float | None, note: str) -> dict[str, Any]:
@@ -91,8 +108,9 @@ def measure(size: int) -> dict[str, Any]:
         raise SystemExit(f"the import of {size:,} events failed")
     kept = pl.scan_parquet(workspace / "dataset" / "events.parquet").select(pl.len()).collect().item()
     shutil.rmtree(workspace)
-    print(f"{size:>12,} events: {seconds:6.1f} s, {gib(usage):.2f} GiB, {kept:,} kept", flush=True)
-    return {"seconds": seconds, "gib": gib(usage), "kept": kept}
+    cpu = usage.ru_utime + usage.ru_stime
+    print(f"{size:>12,} events: {seconds:6.1f} s ({cpu:.1f} s of CPU), {gib(usage):.2f} GiB, {kept:,} kept", flush=True)
+    return {"seconds": seconds, "cpu_seconds": cpu, "gib": gib(usage), "kept": kept}
 
 
 def gib(usage: resource.struct_rusage) -> float:
