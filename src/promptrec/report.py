@@ -83,7 +83,7 @@ def evaluate(
     models = [Model(backbone, "backbone", backbone.name)]
     if prompt is not None:
         saved = recommender.library.load(prompt)
-        models.append(Model(backbone, "prompt", prompt, steered_by(saved)))
+        models.append(Model(backbone, "prompt", prompt, _worded_by(recommender, saved)))
     fitted = fit_baselines(split, catalogue, recommender.vectors, seed, baselines, backbone)
     models += [Model(baseline, "baseline", baseline.name) for baseline in fitted]
     noisy = with_random_events(test, len(catalogue), seed)
@@ -132,6 +132,15 @@ def measure(recommender: Recommender, request: Request) -> dict[str, Any]:
     steering = recommender.requests.prompt(text)
     plain, requested = steered_by(None), steered_by(steering)
     return measure_request(recommender.backbone, asked, carried, plain, requested, text, language, word)
+
+
+def _worded_by(recommender: Recommender, saved: Prompt) -> MakeQuery:
+    """Attach `saved` to every history, its slots filled from it."""
+
+    def make(history: History) -> Query:
+        return Query(history=history, prompt=recommender.worded(saved, history))
+
+    return make
 
 
 def steered_by(prompt: Prompt | None) -> MakeQuery:
