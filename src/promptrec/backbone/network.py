@@ -88,12 +88,12 @@ class SequenceNetwork(nn.Module):
         for weight in (self.position.weight, self.gap.weight):
             nn.init.normal_(weight, std=0.02)
 
-    def item_vectors(self, content: Tensor) -> Tensor:
-        """(items, width) of the whole catalogue, from its content vectors (items, content width)."""
-        ids: Tensor = self.item_id.weight
+    def item_vectors(self, content: Tensor, rows: Tensor | None = None) -> Tensor:
+        """(n, width) of the items at `rows` (all items where None), from the content vectors (items, content width)."""
+        ids: Tensor = self.item_id.weight if rows is None else self.item_id(rows)
         if self.training:
             ids = ids * (torch.rand(len(ids), 1, device=ids.device) > self.config.id_dropout)
-        projected: Tensor = self.project_content(self.content_drop(content))
+        projected: Tensor = self.project_content(self.content_drop(content if rows is None else content[rows]))
         return ids + projected
 
     def input_prefix(self, tokens: Tensor) -> Tensor:

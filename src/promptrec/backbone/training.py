@@ -112,17 +112,28 @@ def _batches(split: Split, lengths: np.ndarray, longest: int, rng: np.random.Gen
 def _loss(
     network: SequenceNetwork, content: torch.Tensor, histories: list[History], rng: np.random.Generator
 ) -> torch.Tensor:
-    items = network.item_vectors(content)
-    rows, times = pad(histories, network.config.length + 1, len(items))
-    rows, times = rows.to(items.device), times.to(items.device)
+    nothing = len(content)
+    rows, times = pad(histories, network.config.length + 1, nothing)
+    rows, times = rows.to(content.device), times.to(content.device)
+    if nothing <= FULL_SOFTMAX_ITEMS:
+        items = network.item_vectors(content)
+        return F.cross_entropy(*_logits_and_targets(network, items, rows, times))
+    # Only the items that this batch has or draws are computed.
+    sampled = torch.from_numpy(rng.integers(nothing, size=SHARED_NEGATIVES)).to(rows.device)
+    there = rows < nothing
+    candidates, places = torch.cat([rows[there], sampled]).unique(return_inverse=True)
+    own = places[: len(places) - SHARED_NEGATIVES]
+    local = torch.full_like(rows, len(candidates))
+    local[there] = own
+    logits, targets = _logits_and_targets(network, network.item_vectors(content, candidates), local, times)
+    counts = torch.bincount(own, minlength=len(candidates)) + SHARED_NEGATIVES / nothing
+    return F.cross_entropy(logits - counts.log(), targets)
+
+
+def _logits_and_targets(
+    network: SequenceNetwork, items: torch.Tensor, rows: torch.Tensor, times: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(m, n) and (m,): for every event but the first of each history, all `items` and the one that came."""
     inputs, targets = rows[:, :-1], rows[:, 1:]
     real = inputs < len(items)
-    queries = network(items, inputs, times[:, :-1])[real]
-    targets = targets[real]
-    if len(items) <= FULL_SOFTMAX_ITEMS:
-        return F.cross_entropy(network.logits(queries, items), targets)
-    sampled = torch.from_numpy(rng.integers(len(items), size=SHARED_NEGATIVES)).to(items.device)
-    counts = torch.bincount(targets, minlength=len(items)).float() + SHARED_NEGATIVES / len(items)
-    candidates = torch.cat([targets, sampled]).unique()  # type: ignore[no-untyped-call]
-    logits = network.logits(queries, items[candidates]) - counts[candidates].log()
-    return F.cross_entropy(logits, torch.searchsorted(candidates, targets))
+    return network.logits(network(items, inputs, times[:, :-1])[real], items), targets[real]
