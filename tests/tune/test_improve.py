@@ -12,6 +12,7 @@ import pytest
 
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
+from promptrec.tune import gradient
 from promptrec.tune.improve import improve, parse_budget, parse_target
 from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.task import task_of
@@ -25,9 +26,17 @@ from pathlib import Path
 from promptrec.recommender import Recommender
 from promptrec.tune.improve import improve
 from promptrec.workspace import Workspace
+import promptrec.tune.gradient
+promptrec.tune.gradient.STEPS = 60
 root = Path(sys.argv[1])
 improve(Recommender.load(root), Workspace(root), "loop", 1.5, 600, "rating = 5", "films", limit=100)
 """
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is the order of things, not how far tuning gets."""
+    monkeypatch.setattr(gradient, "STEPS", 60)
 
 
 @pytest.fixture
@@ -72,7 +81,7 @@ def test_it_stops_at_the_target_and_a_new_run_begins_anew(fresh: Path) -> None:
 def test_a_killed_run_goes_on_where_it_stopped(fresh: Path) -> None:
     running = subprocess.Popen([sys.executable, "-c", RUN, str(fresh)], stderr=subprocess.DEVNULL)
     log = None
-    for _ in range(1_200):
+    for _ in range(6_000):
         log = next(iter((fresh / "runs").glob("improve-loop-*/log.jsonl")), None)
         if log and len(log.read_text().splitlines()) >= 3:
             break

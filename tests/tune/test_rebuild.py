@@ -9,8 +9,15 @@ import torch
 from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import mix
 from promptrec.recommender import Recommender
+from promptrec.tune import gradient
 from promptrec.tune.rebuild import rebuild
 from promptrec.tune.tune import tune
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is the order of things, not how far tuning gets."""
+    monkeypatch.setattr(gradient, "STEPS", 60)
 
 
 @pytest.fixture

@@ -7,9 +7,16 @@ import pytest
 
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
+from promptrec.tune import gradient
 from promptrec.tune.transfer import NOTHING, transfer
 
 WAR = "array_contains(genres, 'War')"
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is the order of things, not how far tuning gets."""
+    monkeypatch.setattr(gradient, "STEPS", 60)
 
 
 @pytest.fixture
