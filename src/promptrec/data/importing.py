@@ -81,9 +81,9 @@ def import_dataset(
         cleaning.finish(workspace.dataset / "rejected.parquet" if append else None)
         cleaning.show()
         _write_events(kept, staging / "events.parquet")
-        catalogue.write_parquet(staging / "items.parquet")
+        _write(catalogue.lazy(), staging / "items.parquet")
         if people is not None:
-            people.write_parquet(staging / "users.parquet")
+            _write(people.lazy(), staging / "users.parquet")
         about = _manifest(old, told, files, chosen, kept, cleaning, {"name": name, "labels": labels})
         write_json(staging / "manifest.json", {**about, **(manifest or {}), "schema_version": SCHEMA_VERSION})
         report = {**cleaning.report(), "facts": facts}
@@ -148,7 +148,9 @@ def _staging(workspace: Workspace, old: Dataset | None) -> Iterator[Path]:
                 for file in workspace.dataset.glob("*.safetensors"):
                     os.link(file, staging / file.name)
     except OSError as error:
-        raise PromptrecError(f"{workspace.dataset}: cannot be written ({error.strerror or error})") from None
+        raise PromptrecError(
+            f"{workspace.dataset}: cannot be written ({error.strerror or error}); is the disk full?"
+        ) from None
     finally:
         if fresh and workspace.root.is_dir() and not any(workspace.root.iterdir()):
             shutil.rmtree(workspace.root)
@@ -256,10 +258,16 @@ def _write_events(kept: pl.DataFrame, file: Path) -> None:
         pl.col(name).cast(kind) if name in kept.columns else pl.lit(None, kind).alias(name)
         for name, kind in EVENT_COLUMNS.items()
     )
+    _write(given, file)
+
+
+def _write(frame: pl.LazyFrame, file: Path) -> None:
     try:
-        given.sink_parquet(file, compression="lz4")
+        frame.sink_parquet(file, compression="lz4")
     except pl.exceptions.PolarsError as error:
-        raise PromptrecError(f"{file.parent}: cannot be written ({str(error).splitlines()[0]})") from None
+        raise PromptrecError(
+            f"{file.name} cannot be written ({str(error).splitlines()[0]}); is the disk full?"
+        ) from None
 
 
 def _manifest(
