@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test browser postgres lint types bench-demo bench-evaluate bench-import bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-demo bench-evaluate bench-import bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -24,6 +24,9 @@ browser:  # the browser tests need Debian's chromium; CI installs it, elsewhere 
 
 postgres:  # the event store's tests start a PostgreSQL server of their own; CI installs it, elsewhere they skip without it
 	@if [ -n "$$CI" ] && [ ! -d /usr/lib/postgresql ]; then apt-get update -qq && apt-get install -qq -y postgresql; fi
+
+docs: setup  ## every verb and option has its page, links lead somewhere
+	$(BIN)/python -m pytest tests/test_docs.py
 
 lint: setup  ## style and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

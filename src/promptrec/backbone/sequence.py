@@ -67,7 +67,7 @@ class SequenceBackbone(Backbone):
         digest.update("\0".join(trained).encode())
         self.fingerprint = digest.hexdigest()
         with torch.no_grad():
-            parts = self.network.project_content(space.content(vectors).to(device()))
+            parts: torch.Tensor = self.network.project_content(space.content(vectors).to(device()))
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = rows >= 0
             parts[rows[there]] += self.network.item_id.weight[there]
@@ -115,8 +115,7 @@ class SequenceBackbone(Backbone):
         return queries + stacked["shift"] if "shift" in stacked else queries
 
     def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
-        prefix: torch.Tensor = self.network.input_prefix(tokens)
-        return prefix
+        return self.network.input_prefix(tokens)
 
     def input_vectors(self, rows: Rows) -> torch.Tensor:
         return self.item_parts[torch.from_numpy(rows).to(self.item_parts.device)]

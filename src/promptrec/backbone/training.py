@@ -121,7 +121,7 @@ def _loss(
     # Only the items that this batch has or draws are computed.
     sampled = torch.from_numpy(rng.integers(nothing, size=SHARED_NEGATIVES)).to(rows.device)
     there = rows < nothing
-    candidates, places = torch.cat([rows[there], sampled]).unique(return_inverse=True)
+    candidates, places = torch.unique(torch.cat([rows[there], sampled]), return_inverse=True)
     own = places[: len(places) - SHARED_NEGATIVES]
     local = torch.full_like(rows, len(candidates))
     local[there] = own
