@@ -23,7 +23,7 @@ def test_the_readme_runs_on_a_cut(
 
     plain, asked = (text for command, text in printed.items() if command.startswith("promptrec recommend"))
     assert plain != asked
-    assert "适合零基础的人工智能入门课" in asked
+    assert "人工智能" in asked
     steps = next(text for command, text in printed.items() if "path.py" in command).splitlines()
     assert [step.split(".")[0] for step in steps] == ["1", "2", "3", "4"]
     assert len(set(steps)) == 4
