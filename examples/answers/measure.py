@@ -3,8 +3,8 @@
     python measure.py WORKSPACE [FOLDS] [SEED]
 
 WORKSPACE has the data imported with answers.toml; the questions are read from `data` beside this file. Every question
-with an accepted answer is asked once, in one of FOLDS (5) parts; what is chosen or learnt for it comes from the other
-parts, and the accepted answers of its own part are in no history.
+with an accepted answer is asked once, in one of FOLDS (5) parts; what is chosen for it comes from the other parts, and
+the accepted answers of its own part are in no history.
 """
 
 from __future__ import annotations
@@ -60,40 +60,31 @@ def measure(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> I
         asked = questions.fold == fold
         ranks[asked] = weighed[questions.chosen(weighed, fold)][asked]
     yield "both, and who answered", ranks
-    yield from released(dataset, questions, seed, cache).items()
+    yield from released(dataset, questions, seed, cache)
 
 
-def released(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> dict[str, Ints]:
+def released(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> Iterator[tuple[str, Ints]]:
     """The same for promptrec as it is trained and asked: by meaning alone, with words, and with the asker's history."""
-    names = ("promptrec, meaning alone", "promptrec, --lexical", "promptrec, --lexical and history")
-    found = {name: np.empty(len(questions), dtype=np.int64) for name in names}
     requests = [request[:LONGEST_REQUEST] for request in questions.requests()]
     words = Lexical(dataset.catalogue.texts, 1.0)
-    by_words = np.stack([words.score(request) for request in requests])
-    encoder = Remembered(OfflineTextEncoder())
-    for fold in np.unique(questions.fold):
-        recommender = train_without(dataset, questions, int(fold), seed, cache)
-        recommender.requests.text_encoder = encoder
-        asked = questions.fold == fold
-        for name, with_history in zip(names[1:], (False, True), strict=True):
-            by_meaning, seen = meaning(recommender, questions, requests, with_history)
-            measured = {}
-            for share in SHARES:
-                blend = share * standardised(by_words) + (1 - share) * standardised(by_meaning)
-                measured[share] = questions.ranks(np.where(seen, -np.inf, blend))
-            found[name][asked] = measured[questions.chosen(measured, fold)][asked]
-            if not with_history:
-                found[names[0]][asked] = measured[0.0][asked]
-    return found
+    by_words = standardised(np.stack([words.score(request) for request in requests]))
+    recommender = train_without(dataset, questions, seed, cache)
+    recommender.requests.text_encoder = Remembered(OfflineTextEncoder())
+    for name, with_history in (("promptrec, --lexical", False), ("promptrec, --lexical and history", True)):
+        by_meaning, seen = meaning(recommender, questions, requests, with_history)
+        blends = {share: share * by_words + (1 - share) * standardised(by_meaning) for share in SHARES}
+        measured = {share: questions.ranks(np.where(seen, -np.inf, blend)) for share, blend in blends.items()}
+        if not with_history:
+            yield "promptrec, meaning alone", measured[0.0]
+        yield name, questions.crossed(measured)
 
 
-def train_without(dataset: Dataset, questions: Questions, fold: int, seed: int, cache: Path) -> Recommender:
-    """A release that knows neither a part's questions nor who wrote their accepted answers."""
-    held = np.flatnonzero(questions.fold == fold)
-    ids = [dataset.catalogue.ids[row] for row in questions.targets[held]]
+def train_without(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> Recommender:
+    """A release that knows neither the questions nor who wrote their accepted answers: those of no part, so that one
+    model serves all."""
+    ids = [dataset.catalogue.ids[row] for row in questions.targets]
     events = dataset.events.filter(
-        ~pl.col("item").is_in(ids).fill_null(False)
-        & ~pl.col("query").is_in([questions.titles[i] for i in held]).fill_null(False)
+        ~pl.col("item").is_in(ids).fill_null(False) & ~pl.col("query").is_in(questions.titles).fill_null(False)
     )
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
