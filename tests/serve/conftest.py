@@ -125,6 +125,7 @@ class SmallEngine:
     def __init__(self, recommender: Recommender) -> None:
         self.recommender = recommender
         self.deleted = frozenset[str]()
+        self.hidden: tuple[str, ...] = ()
         self.search = TitleSearch(recommender.catalogue)
 
     @property

@@ -25,10 +25,13 @@ EVENTS = Counter("promptrec_events_total", "Events by what became of them.", ["r
 REJECTED = Counter("promptrec_rejected_releases_total", "Releases that failed their self-test; the old one went on.")
 BACKBONE = Gauge("promptrec_backbone_version", "The version of the backbone in use.", multiprocess_mode="mostrecent")
 PROMPTS = Gauge(
-    "promptrec_prompt_version", "The version that each prompt's name resolves to.", ["name"], multiprocess_mode="mostrecent"
+    "promptrec_prompt_version",
+    "The version that each prompt's name resolves to.",
+    ["name"],
+    multiprocess_mode="mostrecent",
 )
-RECALL = Gauge(
-    "promptrec_index_recall", "Measured recall of the item index against exact search.", multiprocess_mode="min"
+INDEX_RECALL = Gauge(
+    "promptrec_index_recall", "Measured recall@50 of the item index against exact search.", multiprocess_mode="min"
 )
 
 

@@ -53,7 +53,7 @@ def add_page(app: FastAPI, engine: Engine) -> None:
     def page(http: Request, h: str = "", request: str = "") -> HTMLResponse:
         release = engine.current
         recommender, catalogue = release.recommender, release.recommender.catalogue
-        hidden: dict[str, Any] = {"exclude": list(release.deleted)} if release.deleted else {}
+        hidden: dict[str, Any] = {"exclude": list(release.hidden)} if release.hidden else {}
         request = request.strip()
         ids, problems = _history(h), []
         unknown = [id_ for id_ in ids if catalogue.rows([id_])[0] < 0]

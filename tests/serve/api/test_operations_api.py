@@ -21,6 +21,7 @@ def test_health_ready_and_metrics(client: httpx.Client) -> None:
         'promptrec_cache_total{cache="requests",result="hit"}',
         'promptrec_prompt_version{name="wars"} 1.0',
         "promptrec_backbone_version 1.0",
+        "promptrec_index_recall 1.0",
         "promptrec_fallbacks_total",
         'promptrec_http_requests_total{method="GET",status="200"}',
     ):

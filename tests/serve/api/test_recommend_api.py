@@ -52,6 +52,19 @@ def test_a_batch_has_a_prompt_a_row(client: httpx.Client) -> None:
     assert_problem(client.post("/v1/recommend/batch", json={"rows": [rows[0]] * 1_001}), 422, "at most 1000")
 
 
+def test_what_may_be_shown(client: httpx.Client) -> None:
+    query = {"history": ["C0"], "k": 45, "explain": False}
+    assert "C0" not in ids(client.post("/v1/recommend", json=query))
+    assert "C0" in ids(client.post("/v1/recommend", json=query | {"seen": "include"}))
+    filtered = query | {"filters": {"genres": {"any": ["War"]}}, "exclude": ["W0", "W1"]}
+    assert set(ids(client.post("/v1/recommend", json=filtered))) == {f"W{n}" for n in range(2, 15)}
+    allowed = query | {"allow": ["W0", "R0"], "diversity": 0.5}
+    assert set(ids(client.post("/v1/recommend", json=allowed))) == {"W0", "R0"}
+    wrong = query | {"filters": {"colour": {"eq": "red"}}}
+    assert_problem(client.post("/v1/recommend", json=wrong), 404, "filters.colour")
+    assert client.post("/v1/recommend", json=query).json()["items"][0]["reasons"] == []
+
+
 def test_two_hundred_rows_at_once_are_what_each_is_alone(client: httpx.Client) -> None:
     rows = [{"history": [f"{'CWR'[n % 3]}{n % 15}"], "k": 5, "explain": n % 2 == 0} for n in range(200)]
     answers = client.post("/v1/recommend/batch", json={"rows": rows}).json()["rows"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-import numpy as np
-import torch
 from fastapi import APIRouter, Path, Query
 
 from promptrec.errors import NotFoundError
@@ -41,15 +39,11 @@ def item_routes(engine: Engine) -> APIRouter:
     @routes.get("/{item_id:path}/similar", summary="The items most like one item")
     def similar(item_id: ItemId, k: Annotated[int, Query(ge=1, le=100)] = 10) -> SimilarOut:
         release = engine.current
-        recommender, row = release.recommender, _row(release, item_id)
-        keys = torch.nn.functional.normalize(recommender.backbone.encode_items(), dim=-1)
-        scores = (keys @ keys[row]).float().cpu().numpy()
-        scores[[row, *recommender.catalogue.rows(release.deleted)]] = -np.inf
-        best = [int(other) for other in np.argsort(-scores, kind="stable")[:k] if np.isfinite(scores[other])]
-        ids, title = recommender.catalogue.ids, recommender.catalogue.title
-        return SimilarOut(
-            items=[SimilarItem(id=ids[one], title=title(one), score=round(float(scores[one]), 4)) for one in best]
-        )
+        _row(release, item_id)
+        recommender = release.recommender
+        found = recommender.similar(item_id, min(k + len(release.hidden), len(recommender.catalogue)))
+        shown = [one for one in found if one.id not in release.deleted][:k]
+        return SimilarOut(items=[SimilarItem(id=one.id, title=one.title, score=one.score) for one in shown])
 
     @routes.get("/{item_id:path}", summary="Everything known about one item")
     def item(item_id: ItemId) -> ItemOut:

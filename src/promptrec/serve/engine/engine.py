@@ -102,7 +102,7 @@ def _prompt(query: RecommendIn) -> str | dict[str, float] | None:
 def _options(query: RecommendIn, release: Release) -> dict[str, Any]:
     """What the caller set of the recommender's options."""
     options: dict[str, Any] = {}
-    exclude = [*query.exclude, *release.deleted]
+    exclude = [*query.exclude, *release.hidden]
     if exclude:
         options["exclude"] = exclude
     if query.allow is not None:

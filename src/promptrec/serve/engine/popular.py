@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from promptrec.data.catalogue import Rows
 from promptrec.data.dataset import Dataset
 from promptrec.data.history import Event
+from promptrec.rank.seen import seen_rows
 from promptrec.recommender import Item, Recommendation
 from promptrec.serve.schemas import RecommendIn
 
@@ -27,12 +28,16 @@ def popularity(dataset: Dataset) -> Rows:
 def popular(release: Release, history: Sequence[str | Event], query: RecommendIn) -> Recommendation:
     """The `k` most popular items that the query allows."""
     catalogue = release.recommender.catalogue
-    barred = {*query.exclude, *release.deleted}
-    if query.seen == "exclude":
-        barred |= {event if isinstance(event, str) else event[0] for event in history}
-    allowed = None if query.allow is None else set(query.allow)
-    ids = (catalogue.ids[row] for row in release.popular)
-    shown = (id_ for id_ in ids if id_ not in barred and (allowed is None or id_ in allowed))
-    best = list(islice(shown, query.k))
-    items = tuple(Item(id_, catalogue.title(catalogue.row(id_)), 0.0, ("popular",)) for id_ in best)
-    return Recommendation(items, (), query.request, tuple(catalogue.history(history)[1]), fallback=True)
+    known, ignored = catalogue.history(history)
+    left = np.ones(len(catalogue), dtype=bool)
+    if query.filters:
+        conditions = {name: one.model_dump(exclude_none=True) for name, one in query.filters.items()}
+        left = release.recommender.filters.mask(conditions).copy()
+    if query.allow is not None:
+        left &= np.isin(np.arange(len(catalogue)), catalogue.rows(query.allow))
+    barred = catalogue.rows([*query.exclude, *release.hidden])
+    left[barred[barred >= 0]] = False
+    left[seen_rows(known, query.seen, time.time())] = False
+    best = release.popular[left[release.popular]][: query.k].tolist()
+    items = tuple(Item(catalogue.ids[row], catalogue.title(row), 0.0, ("popular",)) for row in best)
+    return Recommendation(items, (), query.request, tuple(ignored), fallback=True)

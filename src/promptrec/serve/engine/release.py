@@ -10,6 +10,10 @@ import numpy as np
 
 from promptrec.data.catalogue import Rows
 from promptrec.errors import PromptrecError
+from promptrec.index.choice import measured
+from promptrec.index.exact import ExactIndex
+from promptrec.prompt.query import Query
+from promptrec.rank.ranker import Ranker
 from promptrec.recommender import Recommender
 from promptrec.serve.engine.additions import with_changes
 from promptrec.serve.engine.model_thread import batched
@@ -22,14 +26,15 @@ from promptrec.serve.store import ItemChange
 
 @dataclass(frozen=True)
 class Release:
-    """label: names backbone, prompts and catalogue in logs and in the header Promptrec-Release.
+    """label: names it in logs and at /ready: the version of the backbone and a count.
 
-    base: the recommender as the workspace has it; recommender: the one that answers, with the live catalogue, batching
-    and caches; changes: the latest change of each changed item; deleted: ids that are never shown.
+    base: the recommender as the workspace has it; catalogued: over the live catalogue; recommender: the one that
+    answers, with batching and caches. changes: the latest change of each changed item; deleted: ids never shown.
     """
 
     label: str
     base: Recommender
+    catalogued: Recommender
     recommender: Recommender
     prompts: LoadedPrompts
     requests: RequestCache
@@ -44,19 +49,31 @@ class Release:
         prompts: LoadedPrompts,
         requests: RequestCache,
         changes: tuple[ItemChange, ...],
+        before: Release | None = None,
     ) -> Release:
-        recommender = copy.copy(with_changes(base, changes))
+        """before: the release that this one follows; what did not change of its catalogue is taken over."""
+        same = before is not None and before.base is base and before.changes == changes
+        catalogued = before.catalogued if before is not None and same else with_changes(base, changes)
+        recommender = copy.copy(catalogued)
         backbone = copy.copy(recommender.backbone)
         backbone.encode_queries = batched(backbone.encode_queries)  # type: ignore[method-assign, assignment]
         recommender.backbone = backbone
+        recommender.ranker = Ranker(backbone, recommender.lexical, recommender.index_kind)
+        recommender.ranker.index = catalogued.ranker.index
         recommender.library = prompts
         recommender.requests = caching(recommender.requests, requests)
         deleted = frozenset(change.item_id for change in changes if change.item is None)
-        return cls(label, base, recommender, prompts, requests, changes, deleted)
+        return cls(label, base, catalogued, recommender, prompts, requests, changes, deleted)
 
     @property
     def last_change(self) -> int:
         return self.changes[-1].number if self.changes else 0
+
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """The deleted items that the catalogue has, so that ranking must leave them out."""
+        ids = sorted(self.deleted)
+        return tuple(id_ for id_, row in zip(ids, self.recommender.catalogue.rows(ids), strict=True) if row >= 0)
 
     @cached_property
     def search(self) -> TitleSearch:
@@ -67,9 +84,13 @@ class Release:
         """All catalogue rows, the most popular first."""
         return popularity(self.recommender.dataset)
 
-    def shown(self, id_: str) -> bool:
-        """Whether an item is in the catalogue and not deleted."""
-        return id_ not in self.deleted and bool(self.recommender.catalogue.rows([id_])[0] >= 0)
+    def index_recall(self) -> float:
+        """Measured recall@50 of the item index against exact search; 1 where the index is exact."""
+        index, histories = self.catalogued.ranker.index, self.catalogued.dataset.histories
+        if isinstance(index, ExactIndex) or not len(histories):
+            return 1.0
+        people = [Query(history=histories.of(person)) for person in range(min(64, len(histories)))]
+        return measured(index, self.catalogued.backbone.encode_queries(people).float().cpu().numpy()).recall
 
     def self_test(self) -> None:
         """Rank for nobody, for one who saw something, with a request and with each kind of prompt.
@@ -83,7 +104,7 @@ class Release:
             self._check(self.recommender.recommend(history, request, None, k).items, k)
         for name, version in self.prompts.versions_in_use.items():
             if self.prompts.load(name, version).backbone == self.recommender.backbone.fingerprint:
-                self._check(self.recommender.recommend(seen, None, name, k).items, k)
+                self._check(self.recommender.recommend(seen, None, name, k, explain=False).items, k)
 
     def _check(self, items: tuple[object, ...], k: int) -> None:
         scores = [getattr(item, "score", float("nan")) for item in items]

@@ -12,7 +12,7 @@ from promptrec.serve.engine.additions import derived
 from promptrec.serve.engine.prompts import LoadedPrompts, State, state
 from promptrec.serve.engine.release import Release
 from promptrec.serve.engine.request_cache import RequestCache
-from promptrec.serve.metrics import BACKBONE, PROMPTS, REJECTED
+from promptrec.serve.metrics import BACKBONE, INDEX_RECALL, PROMPTS, REJECTED
 from promptrec.serve.store import EventStore, StoreUnavailableError
 from promptrec.workspace import Workspace
 
@@ -92,13 +92,16 @@ class Releases:
         if signs != self._seen:
             prompts = LoadedPrompts(self._workspace.prompts, before=old.prompts)
         number = int(old.label.rpartition(".")[2]) + 1
-        release = Release.of(f"{signs[0]}.{number}", base, prompts, requests, changes)
+        release = Release.of(f"{signs[0]}.{number}", base, prompts, requests, changes, before=old)
         if signs != self._seen:
             release.self_test()
         self._swap(release, signs)
 
     def _swap(self, release: Release, signs: Signs) -> None:
+        before = getattr(self, "current", None)
         self.current = release
+        if before is None or before.catalogued is not release.catalogued:
+            INDEX_RECALL.set(release.index_recall())
         self._seen = signs
         self._complaint = ""
         BACKBONE.set(int(signs[0]))
