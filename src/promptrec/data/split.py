@@ -26,8 +26,9 @@ VALIDATION_FROM, TEST_FROM = 0.8, 0.9  # of a time split: the shares of all even
 class Split:
     """People by role, and which events of the training people are trained on.
 
-    With people_out = 0.2, a fifth of the people is never trained on: half of it chooses prompts (`validation`), half
-    tests them (`test`). The general model is measured on the training people, by one of two protocols:
+    With people_out = 0.2, a fifth of the people, give or take chance, is never trained on: half of it chooses prompts
+    (`validation`), half tests them (`test`). A role follows from the seed and the person's id alone, so people who come
+    or go later change nobody else's. The general model is measured on the training people, by one of two protocols:
     leave-one-out, where an event is trained on only when it is not among its person's last two (people with fewer than
     three events are trained on entirely); or a global time split, where events before `cuts[0]` are trained on, those
     from there to `cuts[1]` choose and those after it test.
@@ -63,17 +64,15 @@ class Split:
                 raise PromptrecError(f"{option}: expected a share from 0 up to, not including, 1, found {share}")
         if protocol not in PROTOCOLS:
             raise PromptrecError(f"--split: expected one of {', '.join(PROTOCOLS)}, found {protocol!r}")
-        order = generator(seed, "split").permutation(len(histories)).astype(np.int64)
-        out = round(len(histories) * people_out)
-        half = out // 2
+        drawn = _drawn(histories.users, seed)
         cold = _cold_items(histories, items_out, seed)
         return cls(
             _without(histories, cold) if len(cold) else histories,
             seed,
             people_out,
-            training=np.sort(order[out:]),
-            validation=np.sort(order[:half]),
-            test=np.sort(order[half:out]),
+            training=np.flatnonzero(drawn >= people_out),
+            validation=np.flatnonzero(drawn < people_out / 2),
+            test=np.flatnonzero((drawn >= people_out / 2) & (drawn < people_out)),
             protocol=protocol,
             cuts=_cuts(histories) if protocol == "time" else None,
             items_out=items_out,
@@ -166,6 +165,12 @@ class Split:
         earlier = np.concatenate([[0], np.cumsum(self.histories.times < moment)]).astype(np.int64)
         counts: Ints = earlier[self.histories.offsets[1:]] - earlier[self.histories.offsets[:-1]]
         return counts
+
+
+def _drawn(users: Sequence[str], seed: int) -> npt.NDArray[np.float64]:
+    """(p,) a number from 0 to 1 for each person."""
+    digests = (hashlib.sha256(f"{seed}\0split\0{user}".encode()).digest() for user in users)
+    return np.fromiter((int.from_bytes(digest[:7]) / 2**56 for digest in digests), np.float64, len(users))
 
 
 def _cold_items(histories: Histories, share: float, seed: int) -> Ints:
