@@ -71,12 +71,14 @@ def top_ten(recommender: Recommender, prompt: Prompt | None) -> np.ndarray:
     return ranking_of(recommender.backbone, split.matching(split.test, everything), prompt).top
 
 
-@pytest.mark.parametrize("weights", [{"value": 3.0, "column": "number"}, {"novelty": 3.0}, {"variety": 10.0}])
+@pytest.mark.parametrize(
+    "weights", [{"value": 3.0, "column": "number"}, {"novelty": 3.0}, {"variety": 10.0, "relevance": 0.0}]
+)
 def test_an_objective_moves_what_its_name_says(recommender: Recommender, weights: dict[str, object]) -> None:
     prompt = tune(recommender, "objective", "rating > 0", objective=Objective(**weights))  # type: ignore[arg-type]
     metric = {"value": "value@10", "novelty": "novelty@10", "variety": "diversity@10"}[next(iter(weights))]
     assert prompt.card["test"][metric]["difference"]["low"] > 0
-    assert str(prompt.card["objective"]).startswith("1 relevance + ")
+    assert next(iter(weights)) in str(prompt.card["objective"])
 
 
 def test_calibration_gives_back_the_proportions_of_the_history(recommender: Recommender) -> None:

@@ -41,14 +41,15 @@ def descend(
     """Minimise `loss` over the leaves of `tunable` with AdamW and return what was best on `validation`.
 
     The score of a step, higher is better, is NDCG@10 over the full catalogue where relevance is all that counts, else
-    the negative loss. The start is among the candidates; after five checks without a better one, 20 steps apart, tuning
-    stops.
+    the negative loss. The start and silence are among the candidates, so that no prompt is worse than none on those who
+    choose; after five checks without a better one, 20 steps apart, tuning stops.
     """
     name = tunable.start.name
     rng = generator(seed, f"tune {name}")
     optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
     chosen = validation.take(np.sort(rng.permutation(len(validation))[:MOST_TO_CHOOSE]))
-    best, best_score, best_step = tunable.prompt(), -np.inf, 0
+    best, best_step = tunable.silent(), 0
+    best_score = _score(backbone, best, loss, chosen)
     curve: list[dict[str, float]] = []
     keys = backbone.encode_items()
     losses: list[float] = []

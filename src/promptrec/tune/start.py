@@ -129,6 +129,11 @@ class Tunable:
             found["prefix"] = base + (self.leaves["left"] @ self.leaves["right"]).view(base.shape)
         return found
 
+    def silent(self) -> Prompt:
+        """A prompt that changes nothing."""
+        zeros = {name: torch.zeros_like(leaf).detach().cpu() for name, leaf in self.leaves.items() if name in ADDED}
+        return replace(self.start, tensors=zeros, parts=(), version=0)
+
     def prompt(self) -> Prompt:
         """The prompt as it stands now, with what serving needs: an input prefix as the prefix that it amounts to."""
         with torch.no_grad():
