@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
+import torch
 
+from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.kinds import DEFAULT_BACKBONE, train_backbone
 from promptrec.backbone.request import choose_strength, fit_request_encoder
+from promptrec.backbone.settings_search import search_file
 from promptrec.backbone.wishes import attribute_words, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
 from promptrec.content.text import OfflineTextEncoder
@@ -32,6 +36,7 @@ def train(
     kind: str = DEFAULT_BACKBONE,
     items_out: float = 0.0,
     protocol: str = "leave-one-out",
+    search: int = 0,
 ) -> Recommender:
     """Train a backbone of a kind, `sequence` or `factorization`, and its request encoder, and make them current.
 
@@ -39,9 +44,14 @@ def train(
     items_out: the share of the items kept out of training, to test what the model makes of new ones.
     protocol: which events of the training people are kept out, their last two or all after a moment.
     lexical: the share of a request's words against its meaning when items are ranked, 0 (off) to 1.
+    search: of how many settings the best on validation is kept; 0 takes the backbone's own.
+    After each epoch the state is written to `backbone/checkpoint.safetensors`, from which the same training goes on
+    where it was cut off; it vanishes when training ends.
     Raises PromptrecError where there is no dataset, or nobody has three events.
     """
     checked_share(lexical)
+    if search < 0:
+        raise PromptrecError(f"--search: expected a number of settings from 0 up, found {search}")
     dataset = Dataset.load(workspace.dataset)
     split = Split.of(dataset.histories, seed, people_out, items_out, protocol)
     if not len(split.asked("validation").apart()):
@@ -51,7 +61,9 @@ def train(
         )
     encoder = OfflineTextEncoder()
     vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
-    backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed)
+    belongs = {"data_hash": dataset.hash, "split_hash": split.hash, "seed": seed, "backbone": kind}
+    checkpoint = Checkpoint(workspace.backbones / "checkpoint.safetensors", belongs)
+    backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed, checkpoint, search)
     labels, file = dataset.manifest.get("labels", {}), workspace.dataset / "requests.safetensors"
     wishes = training_wishes(dataset.catalogue, labels, seed)
     sentences = encode_cached([wish.text for wish in wishes], encoder, file)
@@ -72,6 +84,7 @@ def train(
         "lexical": lexical,
         "text_encoder": encoder.name,
         "request_strength": float(requests.network.strength),
+        "versions": {"promptrec": installed("promptrec"), "torch": torch.__version__},
         **facts,
     }
     versions = [int(child.name) for child in workspace.backbones.glob("[0-9]*") if child.name.isdigit()]
@@ -81,6 +94,8 @@ def train(
         requests.save(folder)
         (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
     write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
+    for finished in (checkpoint.file, search_file(checkpoint.file)):
+        finished.unlink(missing_ok=True)
     return Recommender.load(workspace.root)
 
 
@@ -94,16 +109,43 @@ def training_examples(split: Split) -> Examples:
 
 
 def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
+    curve, settings = card["curve"], dict(card["settings"])
+    rows = {**settings.pop("network"), **settings}
+    losses = [point["loss"] for point in curve if point["loss"] is not None]
     return f"""# {card["backbone"]} backbone, version {version}
 
 Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`,
-split hash `{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"]:.0%} of the people kept out.
+split hash `{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"]:.0%} of the people and
+{card["items_out"]:.0%} of the items kept out; {card["seconds"]:.0f} s of epochs on {card["device"]}, promptrec
+{card["versions"]["promptrec"]}, torch {card["versions"]["torch"]}.
 
-| leave-one-out, full catalogue, seen items out | NDCG@10 |
+| {card["protocol"]}, full catalogue, seen items out | NDCG@10 |
 |---|---|
 | validation (chose epoch {card["best_epoch"]}) | {card["validation_ndcg@10"]:.4f} |
 | test | {card["test_ndcg@10"]:.4f} |
 
 Items are learnt from their ids and from `{card["text_encoder"]}` vectors of their texts. The parameters are frozen:
 prompts steer the model, nothing changes it.
+
+## Curve
+
+    validation NDCG@10  {plotted([point["validation_ndcg@10"] for point in curve])}
+    training loss       {plotted(losses)}
+
+A character an epoch, from the lowest value to the highest; `config.json` has the numbers.
+
+## Settings
+
+| setting | value |
+|---|---|
+{chr(10).join(f"| {name} | {value} |" for name, value in rows.items())}
 """
+
+
+def plotted(values: list[float]) -> str:
+    """A line of blocks, and the first and the last value."""
+    if not values:
+        return "no epochs"
+    low, high = min(values), max(values)
+    heights = [round(7 * (value - low) / (high - low)) if high > low else 0 for value in values]
+    return f"{''.join('▁▂▃▄▅▆▇█'[height] for height in heights)}  {values[0]:.4f} to {values[-1]:.4f}"

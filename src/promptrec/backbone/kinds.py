@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.factorization.backbone import FactorizationBackbone
 from promptrec.backbone.factorization.training import train_factorization
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import SequenceBackbone
+from promptrec.backbone.settings import Train
+from promptrec.backbone.settings_search import search_settings
 from promptrec.backbone.training import train_sequence
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
@@ -19,7 +22,7 @@ from promptrec.workspace import read_json
 
 DEFAULT_BACKBONE = "sequence"
 
-_TRAINED: dict[str, Callable[[Split, Catalogue, Vectors, int], tuple[Backbone, dict[str, Any]]]] = {
+_TRAINED: dict[str, Train] = {
     "sequence": train_sequence,
     "factorization": train_factorization,
 }
@@ -30,10 +33,22 @@ _READ: dict[str, Callable[[Path, Catalogue, Vectors], Backbone]] = {
 
 
 def train_backbone(
-    name: str, split: Split, catalogue: Catalogue, vectors: Vectors, seed: int
+    name: str,
+    split: Split,
+    catalogue: Catalogue,
+    vectors: Vectors,
+    seed: int,
+    checkpoint: Checkpoint,
+    search: int = 0,
 ) -> tuple[Backbone, dict[str, Any]]:
-    """The trained, frozen backbone of a name, and what its card says. Raises PromptrecError for an unknown name."""
-    return _TRAINED[_known(name, "--backbone")](split, catalogue, vectors, seed)
+    """The trained, frozen backbone of a name, and what its card says; with `search`, the best of so many settings.
+
+    Raises PromptrecError for an unknown name.
+    """
+    train = _TRAINED[_known(name, "--backbone")]
+    if search:
+        return search_settings(train, search, split, catalogue, vectors, seed, checkpoint)
+    return train(split, catalogue, vectors, seed, checkpoint=checkpoint)
 
 
 def load_backbone(folder: Path, catalogue: Catalogue, vectors: Vectors) -> Backbone:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
+from promptrec.backbone.fitting import fit
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.backbone.sequence import SequenceBackbone, device, pad
+from promptrec.backbone.settings import Settings
 from promptrec.backbone.validation import next_item_ndcg
 from promptrec.content.encoder import Vectors
-from promptrec.data.catalogue import Catalogue
+from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.data.split import Split
-from promptrec.errors import PromptrecError
-from promptrec.progress import progress, say
 from promptrec.seeding import generator
 
 BATCH = 32
@@ -33,56 +33,54 @@ SHARED_NEGATIVES = 1_024
 
 
 def train_sequence(
-    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int
+    split: Split,
+    catalogue: Catalogue,
+    vectors: Vectors,
+    seed: int,
+    settings: Settings | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[SequenceBackbone, dict[str, Any]]:
     """Train on the training people's events and return the frozen backbone and its curve.
 
     The loss is the cross-entropy of the next item: over the whole catalogue up to 5,000 items, above that over 1,024
     uniform negatives shared by the batch together with its own items, log-Q corrected (Bengio and Senecal, 2008).
+    Items that the split holds out are no wrong answers, and have no id part. checkpoint: where the state is kept after
+    each epoch, and found again.
     """
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
-    config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1])
+    settings = settings or Settings(LEARNING_RATE, SHARED_NEGATIVES)
+    config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1], **settings.network)  # type: ignore[arg-type]
     network = SequenceNetwork(config).to(device())
+    with torch.no_grad():
+        network.item_id.weight[torch.from_numpy(split.cold)] = 0
     space = ContentSpace.fit(catalogue, vectors)
     content = space.content(vectors).to(device())
+    known = np.setdiff1d(np.arange(len(catalogue)), split.cold)
 
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     lengths = split.training_lengths()
     validation = split.asked("validation").apart()
-    best, best_epoch, curve = -1.0, -1, []
-    best_state = copy.deepcopy(network.state_dict())
-    for epoch in progress(range(EPOCHS), "training", EPOCHS):
-        network.train()
-        loss_sum, batches = 0.0, 0
-        for histories in _batches(split, lengths, config.length, rng):
-            loss = _loss(network, content, histories, rng)
-            if not torch.isfinite(loss):
-                raise PromptrecError(
-                    f"training: the loss became {loss.item()} in epoch {epoch}; lower the learning rate"
-                )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            loss_sum, batches = loss_sum + loss.item(), batches + 1
-        schedule.step()
-        network.eval()
-        ndcg = next_item_ndcg(partial(_scores, network, content), validation)
-        curve.append({"epoch": epoch, "loss": loss_sum / max(batches, 1), "validation_ndcg@10": ndcg})
-        if ndcg > best:
-            best, best_epoch, best_state = ndcg, epoch, copy.deepcopy(network.state_dict())
-        if epoch - best_epoch >= PATIENCE:
-            break
-    say(f"best epoch {best_epoch}: validation NDCG@10 {best:.4f}")
-    network.load_state_dict(best_state)
-    facts = {
-        "best_epoch": best_epoch,
-        "validation_ndcg@10": best,
-        "test_ndcg@10": next_item_ndcg(partial(_scores, network.eval(), content), split.asked("test").apart()),
-        "curve": curve,
+    chosen = {
+        "learning_rate": settings.learning_rate,
+        "negatives": settings.negatives if len(catalogue) > FULL_SOFTMAX_ITEMS else "all items",
+        "batch": BATCH,
+        "epochs": EPOCHS,
+        "patience": PATIENCE,
+        "network": asdict(config),
     }
+    facts = fit(
+        Run(network, optimizer, schedule, rng, epoch=-1),
+        batches=lambda: _batches(split, lengths, config.length, rng),
+        loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
+        validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
+        epochs=EPOCHS,
+        patience=PATIENCE,
+        checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
+    )
+    facts["settings"] = chosen
+    facts["test_ndcg@10"] = next_item_ndcg(partial(_scores, network, content), split.asked("test").apart())
     return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors), facts
 
 
@@ -110,23 +108,33 @@ def _batches(split: Split, lengths: np.ndarray, longest: int, rng: np.random.Gen
 
 
 def _loss(
-    network: SequenceNetwork, content: torch.Tensor, histories: list[History], rng: np.random.Generator
+    network: SequenceNetwork,
+    content: torch.Tensor,
+    known: Rows,
+    histories: list[History],
+    negatives: int,
+    rng: np.random.Generator,
 ) -> torch.Tensor:
+    """known: (k,) the rows of the items that may be wrong answers."""
     nothing = len(content)
     rows, times = pad(histories, network.config.length + 1, nothing)
     rows, times = rows.to(content.device), times.to(content.device)
     if nothing <= FULL_SOFTMAX_ITEMS:
-        items = network.item_vectors(content)
-        return F.cross_entropy(*_logits_and_targets(network, items, rows, times))
+        logits, targets = _logits_and_targets(network, network.item_vectors(content), rows, times)
+        if len(known) < nothing:
+            held_out = torch.ones(nothing, dtype=torch.bool, device=content.device)
+            held_out[torch.from_numpy(known).to(content.device)] = False
+            logits = logits.masked_fill(held_out, -torch.inf)
+        return F.cross_entropy(logits, targets)
     # Only the items that this batch has or draws are computed.
-    sampled = torch.from_numpy(rng.integers(nothing, size=SHARED_NEGATIVES)).to(rows.device)
+    sampled = torch.from_numpy(known[rng.integers(len(known), size=negatives)]).to(rows.device)
     there = rows < nothing
     candidates, places = torch.unique(torch.cat([rows[there], sampled]), return_inverse=True)
-    own = places[: len(places) - SHARED_NEGATIVES]
+    own = places[: len(places) - negatives]
     local = torch.full_like(rows, len(candidates))
     local[there] = own
     logits, targets = _logits_and_targets(network, network.item_vectors(content, candidates), local, times)
-    counts = torch.bincount(own, minlength=len(candidates)) + SHARED_NEGATIVES / nothing
+    counts = torch.bincount(own, minlength=len(candidates)) + negatives / len(known)
     return F.cross_entropy(logits - counts.log(), targets)
 
 

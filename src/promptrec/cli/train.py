@@ -22,6 +22,10 @@ def train(
         float, typer.Option(help="Share of a request's words (BM25) against its meaning, 0 (off) to 1.")
     ] = 0.0,
     backbone: Annotated[str, typer.Option(help="The kind of model: sequence or factorization.")] = "sequence",
+    search: Annotated[
+        int,
+        typer.Option(help="Try so many settings with Optuna and keep the best on validation; 0 takes the defaults."),
+    ] = 0,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
@@ -29,7 +33,9 @@ def train(
     """Train the general model and its request encoder, once; afterwards both are frozen."""
     import promptrec.training
 
-    recommender = promptrec.training.train(Workspace(workspace), people_out, seed, lexical, backbone, items_out, split)
+    recommender = promptrec.training.train(
+        Workspace(workspace), people_out, seed, lexical, backbone, items_out, split, search
+    )
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
 

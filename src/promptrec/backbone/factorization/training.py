@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.factorization.backbone import FactorizationBackbone
 from promptrec.backbone.factorization.features import item_features
 from promptrec.backbone.factorization.network import FactorizationConfig, FactorizationNetwork, Form
 from promptrec.backbone.factorization.start import Factors, Start, share_out, start_factors
+from promptrec.backbone.fitting import fit
 from promptrec.backbone.sequence import device, pad
+from promptrec.backbone.settings import Settings
 from promptrec.backbone.validation import next_item_ndcg
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
 from promptrec.data.interactions import training_matrix
 from promptrec.data.split import Split
-from promptrec.errors import PromptrecError
-from promptrec.progress import progress, say
 from promptrec.seeding import generator
 
 BATCH = 32
@@ -37,54 +37,63 @@ SHARED_NEGATIVES = 1_024
 
 
 def train_factorization(
-    split: Split, catalogue: Catalogue, vectors: Vectors, seed: int, form: Form = "dot", start: Start = "svd"
+    split: Split,
+    catalogue: Catalogue,
+    vectors: Vectors,
+    seed: int,
+    settings: Settings | None = None,
+    checkpoint: Checkpoint | None = None,
+    form: Form = "dot",
+    start: Start = "svd",
 ) -> tuple[FactorizationBackbone, dict[str, Any]]:
     """Train on the training people's events and return the frozen backbone and its curve; epoch -1 is the start.
 
     The loss is the cross-entropy of the next item over the whole catalogue up to 5,000 items, above that over 1,024
-    uniform negatives shared by the batch together with its own items, log-Q corrected.
+    uniform negatives shared by the batch together with its own items, log-Q corrected. checkpoint: where the state is
+    kept after each epoch, and found again.
     """
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
+    settings = settings or Settings(LEARNING_RATE, SHARED_NEGATIVES)
     space = ContentSpace.fit(catalogue, vectors)
     features = item_features(space, catalogue, vectors)
-    network, counts = started(split, features, seed, form, start)
+    network, counts = started(split, features, seed, form, start, settings.network)
     network, features = network.to(device()), features.to(device())
     known = torch.from_numpy(np.flatnonzero(counts)).to(device())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
     validation = split.asked("validation").apart()
-    best, best_epoch, curve = -1.0, -1, []
-    best_state = copy.deepcopy(network.state_dict())
-    for epoch in progress(range(-1, EPOCHS), "training", EPOCHS + 1):
-        loss = None
-        if epoch >= 0:
-            loss = _epoch(network, features, known, optimizer, split, rng)
-            schedule.step()
-        ndcg = next_item_ndcg(partial(_scores, network.eval(), features), validation)
-        curve.append({"epoch": epoch, "loss": loss, "validation_ndcg@10": ndcg})
-        if ndcg > best:
-            best, best_epoch, best_state = ndcg, epoch, copy.deepcopy(network.state_dict())
-        if epoch - best_epoch >= PATIENCE:
-            break
-    say(f"best epoch {best_epoch}: validation NDCG@10 {best:.4f}")
-    network.load_state_dict(best_state)
-    facts = {
-        "form": form,
+    chosen = {
         "start": start,
-        "best_epoch": best_epoch,
-        "validation_ndcg@10": best,
-        "test_ndcg@10": next_item_ndcg(partial(_scores, network, features), split.asked("test").apart()),
-        "curve": curve,
+        "learning_rate": settings.learning_rate,
+        "negatives": settings.negatives if len(known) > FULL_SOFTMAX_ITEMS else "all items",
+        "batch": BATCH,
+        "epochs": EPOCHS,
+        "patience": PATIENCE,
+        "network": asdict(network.config),
     }
+    facts = fit(
+        Run(network, optimizer, schedule, rng, epoch=-2),
+        batches=lambda: _batches(split, network.config.length, rng),
+        loss=lambda batch: _loss(network, features, known, *batch, settings.negatives, rng),
+        validate=lambda: next_item_ndcg(partial(_scores, network, features), validation),
+        epochs=EPOCHS,
+        patience=PATIENCE,
+        checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
+    )
+    facts |= {"form": form, "start": start, "settings": chosen}
+    facts["test_ndcg@10"] = next_item_ndcg(partial(_scores, network, features), split.asked("test").apart())
     return FactorizationBackbone(network, space, catalogue.ids, catalogue, vectors), facts
 
 
 def started(
-    split: Split, features: torch.Tensor, seed: int, form: Form, start: Start
+    split: Split, features: torch.Tensor, seed: int, form: Form, start: Start, sizes: Mapping[str, float] | None = None
 ) -> tuple[FactorizationNetwork, Factors]:
-    """The network at the start's factors, before any gradient, and how many people have each item. features: (n, f)."""
-    config = FactorizationConfig(items=len(features), feature_width=features.shape[1], form=form)
+    """The network at the start's factors, before any gradient, and how many people have each item.
+
+    features: (n, f); sizes: what differs from the network's defaults.
+    """
+    config = FactorizationConfig(len(features), features.shape[1], form, **(sizes or {}))  # type: ignore[arg-type]
     network = FactorizationNetwork(config)
     training = training_matrix(split, len(features))
     factors = start_factors(training, config.width, start, seed)
@@ -99,28 +108,6 @@ def _scores(network: FactorizationNetwork, features: torch.Tensor, histories: li
     rows, _ = pad(histories, network.config.length, len(keys))
     scores: torch.Tensor = network(given, rows.to(keys.device), last_only=True)[:, 0] @ F.normalize(keys, dim=-1).T
     return scores
-
-
-def _epoch(
-    network: FactorizationNetwork,
-    features: torch.Tensor,
-    known: torch.Tensor,
-    optimizer: torch.optim.Optimizer,
-    split: Split,
-    rng: np.random.Generator,
-) -> float:
-    network.train()
-    losses = []
-    for histories, first in _batches(split, network.config.length, rng):
-        loss = _loss(network, features, known, histories, first, rng)
-        if not torch.isfinite(loss):
-            raise PromptrecError(f"training: the loss became {loss.item()}; lower the learning rate")
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        losses.append(loss.item())
-    return float(np.mean(losses or [np.nan]))
 
 
 def _batches(split: Split, longest: int, rng: np.random.Generator) -> Iterator[tuple[list[History], torch.Tensor]]:
@@ -142,6 +129,7 @@ def _loss(
     known: torch.Tensor,
     histories: list[History],
     first: torch.Tensor,
+    negatives: int,
     rng: np.random.Generator,
 ) -> torch.Tensor:
     """known: (k,) the rows of the items that somebody has, in order. The others are no wrong answers: their id parts
@@ -154,8 +142,8 @@ def _loss(
     queries, targets = network(given, before)[asked], rows[asked]
     if len(known) <= FULL_SOFTMAX_ITEMS:
         return F.cross_entropy(network.logits(queries, keys[known]), torch.searchsorted(known, targets))
-    sampled = known[torch.from_numpy(rng.integers(len(known), size=SHARED_NEGATIVES)).to(known.device)]
-    counts = torch.bincount(targets, minlength=len(keys)).float() + SHARED_NEGATIVES / len(known)
+    sampled = known[torch.from_numpy(rng.integers(len(known), size=negatives)).to(known.device)]
+    counts = torch.bincount(targets, minlength=len(keys)).float() + negatives / len(known)
     candidates = torch.cat([targets, sampled]).unique()  # type: ignore[no-untyped-call]
     logits = network.logits(queries, keys[candidates]) - counts[candidates].log()
     return F.cross_entropy(logits, torch.searchsorted(candidates, targets))

@@ -1,0 +1,37 @@
+"""What `train --search` tries; without it every backbone has settings of its own, which won on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from promptrec.backbone.checkpoint import Checkpoint
+from promptrec.backbone.interface import Backbone
+from promptrec.content.encoder import Vectors
+from promptrec.data.catalogue import Catalogue
+from promptrec.data.split import Split
+
+
+@dataclass(frozen=True)
+class Settings:
+    """learning_rate: of AdamW; negatives: how many are drawn for a batch where the softmax is sampled; network: what
+    differs from the sizes that the backbone's network has by default, such as its width and dropout."""
+
+    learning_rate: float
+    negatives: int
+    network: Mapping[str, float] = field(default_factory=dict)
+
+
+class Train(Protocol):
+    """How a backbone is trained; see `train_sequence`."""
+
+    def __call__(
+        self,
+        split: Split,
+        catalogue: Catalogue,
+        vectors: Vectors,
+        seed: int,
+        settings: Settings | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> tuple[Backbone, dict[str, Any]]: ...
