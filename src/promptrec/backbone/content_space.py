@@ -21,6 +21,7 @@ from promptrec.errors import PromptrecError
 DIRECTIONS = 128
 FACETS = 128
 FEWEST_ITEMS = 5
+SMALLEST_SPREAD = 1e-4
 
 Facet = tuple[str, str]  # attribute, word
 
@@ -30,12 +31,14 @@ class ContentSpace:
     """Fitted on one catalogue, it places items that come later as well.
 
     centre: (w,) what all items' text vectors have in common. directions: (w, up to 128) those in which they differ
-    most. facets: the up to 128 attribute words that most items carry; an item has a one for each that it carries, so
-    that a prompt can lift exactly those items, all by the same amount.
+    most. spread: (directions,) the items' mean square in each. facets: the up to 128 attribute words that most items
+    carry; an item has a one for each that it carries, so that a prompt can lift exactly those items, all by the same
+    amount.
     """
 
     centre: torch.Tensor
     directions: torch.Tensor
+    spread: torch.Tensor
     facets: tuple[Facet, ...]
 
     @classmethod
@@ -49,7 +52,10 @@ class ContentSpace:
         )
         common = [facet for facet, items in carriers.items() if FEWEST_ITEMS <= items < len(catalogue)]
         common.sort(key=lambda facet: (-carriers[facet], facet))
-        return cls(centre, main_directions(_centred(vectors, centre)), tuple(common[:FACETS]))
+        content = _centred(vectors, centre)
+        directions = main_directions(content)
+        spread = (content @ directions).square().mean(dim=0).clamp(min=SMALLEST_SPREAD)
+        return cls(centre, directions, spread, tuple(common[:FACETS]))
 
     def content(self, vectors: Vectors) -> torch.Tensor:
         """(n, w) text vectors without what the items have in common, at length one."""
@@ -68,14 +74,14 @@ class ContentSpace:
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.facets).encode())
-        for tensor in (self.centre, self.directions):
+        for tensor in (self.centre, self.directions, self.spread):
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the tensors into `folder`; the rest is returned, for its config."""
-        tensors = {"centre": self.centre.contiguous(), "directions": self.directions.contiguous()}
-        save_file(tensors, folder / "content_space.safetensors")
+        tensors = {"centre": self.centre, "directions": self.directions, "spread": self.spread}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "content_space.safetensors")
         return {"facets": [list(facet) for facet in self.facets]}
 
     @classmethod
@@ -85,7 +91,7 @@ class ContentSpace:
         try:
             saved = load_file(file)
             facets = tuple((attribute, word) for attribute, word in config["facets"])
-            return cls(saved["centre"], saved["directions"], facets)
+            return cls(saved["centre"], saved["directions"], saved["spread"], facets)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise PromptrecError(f"{file}: the content space cannot be read ({error}); train again") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.negation import wanted_and_unwanted
 from promptrec.backbone.sequence import device, fingerprint
@@ -36,6 +38,7 @@ SPOKEN = 0.5
 TEXT_WEIGHT = 1.0
 FACET_WEIGHT = 0.1
 LONGEST_REQUEST = 2_000
+QUOTED = re.compile('[“"「『《]([^“”"「」『』《》]+)[”"」』》]')
 
 
 class RequestNetwork(nn.Module):
@@ -44,36 +47,40 @@ class RequestNetwork(nn.Module):
     Each facet has a gate that says wanted (1), unwanted (-1) or not spoken of (0) and is steep enough to mean just one
     of the three: what a request does not speak of keeps each person's own order to the bit, however loud the request.
     Prefixes and unbounded shifts, tried first, followed requests as well but lost up to half of that order. What no
-    facet takes up goes to the directions of the items' texts.
+    facet takes up goes to the items whose texts are like the request: by the cosine of their vectors, each direction
+    divided by how much the items differ in it.
     """
 
     centre: Tensor
+    likeness: Tensor
     strength: Tensor
 
-    def __init__(self, text_width: int, trained: int, directions: int, facets: int, centre: Tensor) -> None:
-        """trained: how many of a query's numbers come before those of the content space, which has `directions` of the
-        texts and `facets`."""
+    def __init__(self, trained: int, space: ContentSpace, centre: Tensor) -> None:
+        """trained: how many of a query's numbers come before those of the content space; centre: what requests have in
+        common."""
         super().__init__()
-        self.trained = trained
+        text_width, facets = len(centre), len(space.facets)
+        self.trained, self.directions = trained, space.directions.shape[1]
         self.register_buffer("centre", centre)
+        self.register_buffer("likeness", space.directions / space.spread, persistent=False)
         self.register_buffer("strength", torch.tensor(1.0))
         self.hidden = nn.Sequential(nn.Dropout(0.3), nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
-        self.towards = nn.Linear(HIDDEN, directions)
+        self.loudness = nn.Parameter(torch.tensor(0.5))
         self.gates = nn.Linear(HIDDEN, facets)
-        for layer in (self.towards, self.gates):
-            nn.init.normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.gates.weight, std=0.02)
+        nn.init.zeros_(self.gates.bias)
 
     def forward(self, sentences: Tensor) -> Tensor:
         """sentences (b, text_width) to shifts (b, trained + directions + facets)."""
-        hidden = self.hidden(F.normalize(sentences - self.centre, dim=-1))
+        centred = F.normalize(sentences - self.centre, dim=-1)
+        hidden = self.hidden(centred)
         gates = STEEPNESS * self.gates(hidden)
         gates = torch.sigmoid(gates - STEEPNESS / 2) - torch.sigmoid(-gates - STEEPNESS / 2)
         taken_up = gates.abs().amax(dim=-1, keepdim=True) if gates.shape[-1] else hidden.new_zeros(len(hidden), 1)
         if not self.training:  # what is hardly spoken of is not spoken of
             gates = torch.where(gates.abs() < UNSPOKEN, 0.0, gates)
             taken_up = (taken_up > SPOKEN).float()
-        towards = self.towards(hidden) * (1 - taken_up)
+        towards = self.loudness * F.normalize(centred @ self.likeness, dim=-1) * (1 - taken_up)
         return self.strength * F.pad(torch.cat([towards, gates], dim=-1), (self.trained, 0))
 
 
@@ -102,12 +109,15 @@ class RequestEncoder:
         )
 
     def _shift(self, request: str) -> Tensor:
-        """Towards what is wanted and away from what is not."""
+        """Towards what is wanted, of which words in quotation marks are parts of their own, away from what is not."""
         wanted, unwanted = wanted_and_unwanted(request)
-        texts = [*([wanted] if wanted else []), *unwanted] or [request]
-        shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode(texts)).to(device()))
-        signs = torch.tensor([1.0] * bool(wanted) + [-1.0] * len(unwanted) or [1.0], device=shifts.device)
-        return signs @ shifts
+        parts = [*([wanted] if wanted else []), *QUOTED.findall(wanted)] if wanted or unwanted else [request]
+        shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode([*parts, *unwanted])).to(device()))
+        towards, away = shifts[: len(parts)], shifts[len(parts) :]
+        start = self.network.trained + self.network.directions
+        texts = towards[:, :start].mean(dim=0) if parts else torch.zeros_like(shifts[0, :start])
+        gates = towards[:, start:].amax(dim=0) if parts else torch.zeros_like(shifts[0, start:])
+        return torch.cat([texts, gates]) - away.sum(dim=0)
 
     def save(self, folder: Path) -> None:
         save_file(self.network.state_dict(), folder / "request_encoder.safetensors")
@@ -116,7 +126,7 @@ class RequestEncoder:
     def load(cls, folder: Path, backbone: Backbone, text_encoder: TextEncoder) -> RequestEncoder:
         """Raises PromptrecError where the file is missing or broken."""
         file = folder / "request_encoder.safetensors"
-        network = _network(backbone, text_encoder, torch.zeros(text_encoder.width))
+        network = _network(backbone, torch.zeros(text_encoder.width))
         try:
             network.load_state_dict(load_file(file))
         except (SafetensorError, RuntimeError, OSError) as error:
@@ -124,10 +134,10 @@ class RequestEncoder:
         return cls(network, text_encoder, backbone)
 
 
-def _network(backbone: Backbone, text_encoder: TextEncoder, centre: Tensor) -> RequestNetwork:
-    directions, facets = backbone.space.directions.shape[1], len(backbone.space.facets)
-    trained = backbone.prompt_shape.shift - directions - facets
-    return RequestNetwork(text_encoder.width, trained, directions, facets, centre).to(device())
+def _network(backbone: Backbone, centre: Tensor) -> RequestNetwork:
+    space = backbone.space
+    trained = backbone.prompt_shape.shift - space.directions.shape[1] - len(space.facets)
+    return RequestNetwork(trained, space, centre.cpu()).to(device())
 
 
 def fit_request_encoder(
@@ -148,14 +158,14 @@ def fit_request_encoder(
     torch.manual_seed(int(generator(seed, "request encoder").integers(2**31)))
     rng = generator(seed, "request batches")
     vectors = torch.from_numpy(sentences).to(device())
-    network = _network(backbone, text_encoder, vectors.mean(dim=0))
+    network = _network(backbone, vectors.mean(dim=0))
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=STEPS)
     fulfilling = _examples_by_wish(wishes, examples.targets)
     usable = np.array([i for i, found in enumerate(fulfilling) if len(found)])
     if not len(usable):
         raise PromptrecError("requests: no training event is on an item that carries an attribute word or a title")
-    texts = slice(network.trained, network.trained + network.towards.out_features)
+    texts = slice(network.trained, network.trained + network.directions)
     keys, targets = backbone.encode_items(), torch.from_numpy(examples.targets).to(device())
     with torch.no_grad():
         histories = torch.cat([_encode(backbone, examples, start) for start in range(0, len(examples), ENCODED)])

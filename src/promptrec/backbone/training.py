@@ -30,6 +30,7 @@ EPOCHS = 30
 PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
 SHARED_NEGATIVES = 1_024
+SORTED_TOGETHER = 50
 
 
 def train_sequence(
@@ -92,19 +93,25 @@ def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[His
     return scores
 
 
-def _batches(split: Split, lengths: np.ndarray, longest: int, rng: np.random.Generator) -> Iterator[list[History]]:
+def _batches(split: Split, trained: np.ndarray, longest: int, rng: np.random.Generator) -> Iterator[list[History]]:
     """Every training event once as a target: histories are cut into windows at a place that changes each epoch."""
     windows = []
-    for person, length in zip(split.training, lengths, strict=True):
+    for person, length in zip(split.training, trained, strict=True):
         stop = int(length)
         size = int(rng.integers(1, longest + 1)) if stop > longest + 1 else longest
         while stop > 1:
             start = max(0, stop - 1 - size)
             windows.append((int(person), start, stop))
             stop, size = start + 1, longest
-    order = rng.permutation(len(windows))
-    for start in range(0, len(order), BATCH):
-        yield [split.histories.slice(*windows[i]) for i in order[start : start + BATCH]]
+    # Histories of about one length go together, so that little is padded; which ones, changes each epoch.
+    order, batches = rng.permutation(len(windows)), []
+    lengths = np.array([stop - start for _, start, stop in windows])
+    for start in range(0, len(order), BATCH * SORTED_TOGETHER):
+        some = order[start : start + BATCH * SORTED_TOGETHER]
+        some = some[np.argsort(lengths[some], kind="stable")]
+        batches += [some[i : i + BATCH] for i in range(0, len(some), BATCH)]
+    for i in rng.permutation(len(batches)):
+        yield [split.histories.slice(*windows[j]) for j in batches[i]]
 
 
 def _loss(

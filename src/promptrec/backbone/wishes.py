@@ -90,10 +90,10 @@ def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]
         for _ in range(PAIRS if len(words) > 1 else 0):
             first, second = (words[int(i)] for i in rng.choice(len(words), 2, replace=False))
             both = first.carried & second.carried
-            if both.sum() >= FEWEST_ITEMS:
-                names = (first.names.get(language, first.word), second.names.get(language, second.word))
-                text = written["pair"][language].format(*names)
-                wishes.append(Wish(str(rng.choice(forms)).format(text), language, both))
+            asked = both if both.sum() >= FEWEST_ITEMS else first.carried | second.carried
+            names = (first.names.get(language, first.word), second.names.get(language, second.word))
+            text = written["pair"][language].format(*names)
+            wishes.append(Wish(str(rng.choice(forms)).format(text), language, asked))
         for decade, carried in decades.items():
             text = written["decade"][language].format(decade)
             wishes += [Wish(form.format(text), language, carried) for form in forms[:3]]
