@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from typing import Any
@@ -49,6 +50,7 @@ def train(
     where it was cut off; it vanishes when training ends.
     Raises PromptrecError where there is no dataset, or nobody has three events.
     """
+    started = time.monotonic()
     checked_share(lexical)
     if search < 0:
         raise PromptrecError(f"--search: expected a number of settings from 0 up, found {search}")
@@ -63,6 +65,7 @@ def train(
     vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
     belongs = {"data_hash": dataset.hash, "split_hash": split.hash, "seed": seed, "backbone": kind}
     checkpoint = Checkpoint(workspace.backbones / "checkpoint.safetensors", belongs)
+    prepared = time.monotonic() - started
     backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed, checkpoint, search)
     labels, file = dataset.manifest.get("labels", {}), workspace.dataset / "requests.safetensors"
     wishes = training_wishes(dataset.catalogue, labels, seed)
@@ -83,6 +86,7 @@ def train(
         "protocol": protocol,
         "lexical": lexical,
         "text_encoder": encoder.name,
+        "preparation_seconds": round(prepared, 1),
         "request_strength": float(requests.network.strength),
         "versions": {"promptrec": installed("promptrec"), "torch": torch.__version__},
         **facts,

@@ -42,10 +42,12 @@ def fit(
         loss_mean = _epoch(run, batches(), loss, epoch) if epoch >= 0 else None
         run.network.eval()
         found = validate()
-        run.curve.append({"epoch": epoch, "loss": loss_mean, "validation_ndcg@10": found})
+        run.seconds += time.monotonic() - started
+        point = {"epoch": epoch, "loss": loss_mean, "validation_ndcg@10": found, "seconds": round(run.seconds, 3)}
+        run.curve.append(point)
         if found > run.best:
             run.best, run.best_epoch, run.best_state = found, epoch, copy.deepcopy(run.network.state_dict())
-        run.epoch, run.seconds = epoch, run.seconds + time.monotonic() - started
+        run.epoch = epoch
         if checkpoint is not None:
             checkpoint.save(run)
     say(f"best epoch {run.best_epoch}: validation NDCG@10 {run.best:.4f}")

@@ -68,9 +68,11 @@ class FactorizationNetwork(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    def start_at(self, weights: Tensor, rest: Tensor) -> None:
-        """Begin at factors that are features (n, f) @ weights (f, width) + rest (n, width)."""
+    def start_at(self, weights: Tensor, rest: Tensor, usual: Tensor) -> None:
+        """Begin at factors that are features (n, f) @ weights (f, width) + rest (n, width), and at what everybody has,
+        usual (width,)."""
         with torch.no_grad():
+            self.anybody.copy_(usual)
             for ids, projection in ((self.key_id, self.key_features), (self.given_id, self.given_features)):
                 ids.weight.copy_(rest)
                 projection.weight.copy_(weights.T)

@@ -99,7 +99,9 @@ def started(
     factors = start_factors(training, config.width, start, seed)
     counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
     weights, rest = share_out(factors, features, counts)
-    network.start_at(torch.from_numpy(weights), torch.from_numpy(rest))
+    # Without a history a query is what everybody has; beside one, so little of it does not count.
+    usual = 0.01 * (counts @ factors) / max(counts.sum(), 1.0)
+    network.start_at(torch.from_numpy(weights), torch.from_numpy(rest), torch.from_numpy(usual))
     return network, counts
 
 
