@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import glob
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,27 +82,67 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `target` in one step when the block ends well, and vanishes when it does not.
 
-    A folder that stands at `target` is replaced; a kill at any moment leaves it as it was or as it is to be.
+    A folder that stands at `target` is replaced; a kill at any moment leaves it as it was or as it is to be, and
+    the next call removes what the kill left behind.
     """
-    import shutil
-
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    staging.chmod(0o755)
+    staging, lock = _own_folder(target)
     try:
         yield staging
+        if target.exists() and _exchange(staging, target):
+            _remove(staging)
+        elif target.exists():
+            retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+            target.replace(retired / target.name)
+            staging.replace(target)
+            _remove(retired)
+        else:
+            staging.replace(target)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        _remove(staging)
         raise
-    if target.exists() and _exchange(staging, target):
-        shutil.rmtree(staging, ignore_errors=True)
-    elif target.exists():
-        retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-        target.replace(retired / target.name)
-        staging.replace(target)
-        shutil.rmtree(retired, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _own_folder(target: Path) -> tuple[Path, int]:
+    """An empty folder beside `target` and the handle that locks it. What others that were killed left there goes.
+
+    The lock of a folder ends with its process, whatever ends that; the lock of their parent is held meanwhile, so that
+    nobody finds a folder that is not locked yet.
+    """
+    prefix = f".{target.name}.unfinished-"
+    parent = os.open(target.parent, os.O_RDONLY)
+    try:
+        lockable = _lock(parent, wait=True)
+        for left in target.parent.glob(f"{glob.escape(prefix)}*") if lockable else ():
+            handle = os.open(left, os.O_RDONLY)
+            if _lock(handle, wait=False):
+                _remove(left)
+            os.close(handle)
+        staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix))
+        staging.chmod(0o755)
+        handle = os.open(staging, os.O_RDONLY)
+        _lock(handle, wait=False)
+        return staging, handle
+    finally:
+        os.close(parent)
+
+
+def _lock(handle: int, wait: bool) -> bool:
+    """Lock an open folder until it is closed. False where another has it, or the file system has no such locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        staging.replace(target)
+        path.unlink(missing_ok=True)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -193,7 +193,7 @@ def test_a_stray_word_in_a_number_column_is_emptied_and_counted(workspace: Works
         ("e.csv", "user,item,item\n1,2,3\n", "column 'item' appears twice"),
         ("e.csv", 'user,item\n1,"2\n', "record 1: a quote is opened and not closed"),
         ("e.csv", "user,item\n1,caf\xe9\n".encode("latin-1"), "is not UTF-8 text (byte 15)"),
-        ("e.csv", EVENTS.encode("utf-16"), "is not UTF-8 text"),
+        ("e.csv", EVENTS.encode("utf-16"), "is UTF-16 text"),
         ("e.csv", "user,item,query\n1,,shoes\n", "the catalogue is empty"),
         ("e.csv.gz", gzip.compress(EVENTS.encode())[:-12], "the gzip file is damaged or cut off"),
         ("e.csv.gz", EVENTS, "the gzip file is damaged or cut off"),

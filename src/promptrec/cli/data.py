@@ -113,7 +113,9 @@ def _columns(given: list[str]) -> dict[str, dict[str, str]]:
         kind, dot, role = place.partition(".")
         if not equals or not dot or not role or kind not in ("events", "items", "users"):
             raise PromptrecError(f"--column: expected events.ROLE=COLUMN, items.… or users.…, found {text!r}")
-        found.setdefault(kind, {})[role] = column
+        if role in found.setdefault(kind, {}):
+            raise PromptrecError(f"--column: {place} is given twice; give it once")
+        found[kind][role] = column
     return found
 
 

@@ -18,6 +18,10 @@ from promptrec.errors import PromptrecError
 
 BLOCK = 16 << 20  # bytes of text that are read at a time
 LONGEST = 64 << 20  # bytes of the longest record
+_KINDS = {
+    b"PK\3\4": "a ZIP archive or an Excel workbook; unpack it, or save it as CSV",
+    b"PAR1": "a Parquet file; give its name the ending .parquet",
+}
 Ints = npt.NDArray[np.int64]
 Broken = list[tuple[int, str, str]]
 
@@ -64,6 +68,7 @@ def chunks(path: Path) -> Iterator[bytes]:
     try:
         with _opened(path) as file:
             chunk = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
+            _check_kind(path, chunk)
             while chunk:
                 yield chunk
                 chunk = file.read(BLOCK)
@@ -74,7 +79,22 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    file = path.open("rb")
+    packed = path.suffix == ".gz" or file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not packed:
+        return file
+    file.close()
+    return cast(IO[bytes], gzip.open(path))
+
+
+def _check_kind(path: Path, data: bytes) -> None:
+    """Raises PromptrecError where a file that begins with `data` is no text in UTF-8 but something well known."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
+        raise PromptrecError(f"{path}: is UTF-16 text; save it as UTF-8")
+    for mark, what in _KINDS.items():
+        if data.startswith(mark):
+            raise PromptrecError(f"{path}: is {what}")
 
 
 def check_text(path: Path, data: bytes, offset: int) -> None:
@@ -82,8 +102,12 @@ def check_text(path: Path, data: bytes, offset: int) -> None:
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        place = offset + error.start
-        raise PromptrecError(f"{path}: is not UTF-8 text (byte {place:,}); save it as UTF-8") from None
+        place = left = offset + error.start
+        line = 1
+        for chunk in chunks(path):
+            line += chunk[:left].count(b"\n")
+            left -= min(left, len(chunk))
+        raise PromptrecError(f"{path}: line {line:,} is not UTF-8 text (byte {place:,}); save it as UTF-8") from None
 
 
 def empty(path: Path) -> PromptrecError:
@@ -96,13 +120,24 @@ def too_long(path: Path, record: int) -> PromptrecError:
     )
 
 
+def short(text: str, most: int = 60) -> str:
+    """The text for an error's line, its middle left out where it is long."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 4 :]}"
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for an error's line, and how many more there are."""
+    text = ", ".join(short(name) for name in names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most:,} more"
+
+
 def check_names(path: Path, names: Sequence[str]) -> None:
     """Raises PromptrecError where there are no columns or two of one name."""
     if not names:
         raise PromptrecError(f"{path}: has no columns; expected at least one")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise PromptrecError(f"{path}: column {twice[0]!r} appears twice in the header; rename one")
+        raise PromptrecError(f"{path}: column {short(twice[0])!r} appears twice in the header; rename one")
 
 
 def filled(frame: pl.DataFrame) -> pl.DataFrame:

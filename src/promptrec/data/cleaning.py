@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from promptrec.data.blocks import Block, TableFile
+from promptrec.data.blocks import Block, TableFile, short
 from promptrec.data.mapping import FileKind
 from promptrec.errors import PromptrecError
 from promptrec.progress import say
@@ -38,6 +38,17 @@ class _Later:
     values: pl.Series
     column: str | None
     reason: str
+
+    def example(self) -> dict[str, Any]:
+        """The first of them."""
+        record, value = int(self.records[0]), self.values[0]
+        return {"file": self.file.path.name, "record": record, "value": value, "reason": self.reason}
+
+
+def placed(example: Mapping[str, Any]) -> str:
+    """Where a rejected record is, why, and the value that is at fault, in a few words."""
+    value = "" if example["value"] is None else f": {short(str(example['value']))!r}"
+    return f"{example['file']}, record {example['record']:,}: {example['reason']}{value}"
 
 
 class Cleaning:
@@ -96,7 +107,7 @@ class Cleaning:
     def reject_old(self, found: pl.DataFrame, column: str, values: pl.Series, reason: str) -> None:
         """Note events that were in the dataset already, as they stood there."""
         self._read["events"] += len(found)
-        raws = [line for line in found.write_ndjson().splitlines() if line]
+        raws = [line for line in found.write_ndjson().split("\n") if line]
         self._note("events", _frame("(dataset)", np.zeros(len(found), np.int64), values, column, reason, raws))
 
     def emptied(self, name: str, records: pl.Series, values: pl.Series) -> None:
@@ -113,12 +124,15 @@ class Cleaning:
     def keep(self, kind: FileKind, count: int) -> None:
         self._kept[kind] = count
 
-    def first_reason(self) -> str:
-        """The first reason for which a record was rejected, and where, for an error's line."""
-        for found in self._reasons.values():
-            example = found["first"][0]
-            return f"{example['file']}, record {example['record']:,}: {example['reason']}"
-        return "there are no records" if not self._later else self._later[0].reason
+    def first_reason(self, kind: FileKind) -> str:
+        """The reason for which most records of a kind were rejected, and the first of them, for an error's line."""
+        counts = [(found["count"], found["first"][0]) for (own, _), found in self._reasons.items() if own == kind] + [
+            (len(later.records), later.example()) for later in self._later if later.kind == kind
+        ]
+        if not counts:
+            return "there are no records"
+        example = max(counts, key=lambda entry: entry[0])[1]
+        return f"first: {placed(example)}"
 
     def totals(self) -> dict[str, dict[str, int]]:
         """For each kind of file how many records were read, kept and rejected."""

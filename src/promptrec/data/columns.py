@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from promptrec.data.blocks import listed, short
 from promptrec.data.mapping import FileKind
 from promptrec.errors import PromptrecError
 
@@ -29,6 +31,7 @@ COMMON_NAMES: dict[FileKind, dict[str, tuple[str, ...]]] = {
     },
     "users": {"id": ("id", *_USER_IDS)},
 }
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 _NEEDED: dict[FileKind, tuple[str, ...]] = {"events": ("user", "item"), "items": ("id",), "users": ("id",)}
 
 
@@ -44,14 +47,15 @@ def choose_columns(kind: FileKind, path: Path, columns: Sequence[str], given: Ma
     for role, column in given.items():
         if kind == "events" and role not in known:
             raise PromptrecError(f"{path}: events have no {role!r}; they have {', '.join(known)}")
+        twin = next((other for other, taken in chosen.items() if column and taken == column), None)
+        if twin is not None:
+            raise PromptrecError(f"{path}: column {column!r} is mapped to {twin!r} and {role!r}; map it to one of them")
         if column and column not in left:
             raise PromptrecError(
-                f"{path}: there is no column {column!r} (mapped to {role!r}); the columns are {', '.join(columns)}"
+                f"{path}: there is no column {column!r} (mapped to {role!r}); the columns are {listed(columns)}"
             )
         if not column and role not in left and role not in known:
-            raise PromptrecError(
-                f"{path}: there is no column {role!r} to leave out; the columns are {', '.join(columns)}"
-            )
+            raise PromptrecError(f"{path}: there is no column {role!r} to leave out; the columns are {listed(columns)}")
         if (column or role) in left:
             left.remove(column or role)
         if column:
@@ -64,9 +68,11 @@ def choose_columns(kind: FileKind, path: Path, columns: Sequence[str], given: Ma
             left.remove(found)
     for role in _NEEDED[kind]:
         if role not in chosen:
+            headless = any(_NUMBER.fullmatch(column) for column in columns)
+            hint = "; the first line must have the names of the columns" if headless else ""
             raise PromptrecError(
-                f"{path}: no column for the {role} was found among {', '.join(columns)}; "
-                f"say which it is, for example --column {kind}.{role}={columns[0]}"
+                f"{path}: no column for the {role} was found among {listed(columns)}; "
+                f"say which it is, for example --column {kind}.{role}={short(columns[0])}{hint}"
             )
     if kind != "events":
         for column in left:

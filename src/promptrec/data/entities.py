@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from promptrec.data.blocks import TableFile
+from promptrec.data.blocks import TableFile, short
 from promptrec.data.cleaning import Cleaning
 from promptrec.data.mapping import EntityMapping, FileKind
 from promptrec.data.values import numbers, plain_text
@@ -48,9 +48,7 @@ def read_entities(
             frame = frame.filter(~lacking)
     if frame.is_empty() and known is None:
         what = "the catalogue is empty" if kind == "items" else "there are no users"
-        raise PromptrecError(
-            f"{path}: {what}; expected at least one record with an id (first: {cleaning.first_reason()})"
-        )
+        raise PromptrecError(f"{path}: {what}; expected at least one record with an id ({cleaning.first_reason(kind)})")
     cleaning.keep(kind, len(frame))
     typed = []
     for role in sorted(chosen, key=lambda role: _TEXTS.index(role) if role in _TEXTS else len(_TEXTS)):
@@ -125,7 +123,7 @@ def _unique(kind: FileKind, files: Sequence[TableFile], frame: pl.DataFrame, cle
         id_ = different["id"][0]
         one, other = twice.filter(pl.col("id") == id_)[RECORD][0], different[RECORD][0]
         raise PromptrecError(
-            f"{files[int(different[FILE][0])].path}: id {id_!r} appears twice with different content "
+            f"{files[int(different[FILE][0])].path}: id {short(id_)!r} appears twice with different content "
             f"(records {one:,} and {other:,}); keep one of them"
         )
     cleaning.reject_later(kind, files, _places(twice.filter(~first)), None, None, "exact duplicate")
@@ -144,6 +142,8 @@ def _attribute(column: pl.Series, declared: str | None, usual: str, typed: bool)
     """
     if isinstance(column.dtype, pl.List):
         return _words(column)
+    if column.dtype.is_float():
+        return column.set(column.is_infinite().fill_null(False), None)
     if column.dtype != pl.String or (typed and declared is None):
         return column
     if declared:

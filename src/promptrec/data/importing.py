@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -138,8 +139,9 @@ def _staging(workspace: Workspace, old: Dataset | None) -> Iterator[Path]:
 
     A workspace that was made for it goes again on an error.
     """
-    fresh = not workspace.root.exists()
+    fresh = False
     try:
+        fresh = not workspace.root.exists()
         with new_folder(workspace.dataset) as staging:
             yield staging
             if old is not None:
@@ -148,9 +150,9 @@ def _staging(workspace: Workspace, old: Dataset | None) -> Iterator[Path]:
                 for file in workspace.dataset.glob("*.safetensors"):
                     os.link(file, staging / file.name)
     except OSError as error:
-        raise PromptrecError(
-            f"{workspace.dataset}: cannot be written ({error.strerror or error}); is the disk full?"
-        ) from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+        hint = "is the disk full?" if full else "choose another workspace, or make room for it"
+        raise PromptrecError(f"{workspace.dataset}: cannot be written ({error.strerror or error}); {hint}") from None
     finally:
         if fresh and workspace.root.is_dir() and not any(workspace.root.iterdir()):
             shutil.rmtree(workspace.root)
@@ -203,7 +205,7 @@ def _events(
         read = cleaning.totals().get("events", {"read": 0})["read"]
         raise PromptrecError(
             f"{tables[0].path if tables else 'events'}: no valid event is left of {read:,} records "
-            f"(first: {cleaning.first_reason()})"
+            f"({cleaning.first_reason('events')})"
         )
     if tables:
         cleaning.keep("events", int((found["file"] != rules.OLD).sum()))

@@ -38,6 +38,8 @@ class JsonLinesFile:
                     names.update(dict.fromkeys(row))
         if not lines:
             raise empty(self.path)
+        if not objects and _is_array(self.path):
+            raise PromptrecError(f"{self.path}: is one JSON array; expected one object a line (jq -c '.[]' makes that)")
         if not objects:
             raise PromptrecError(f"{self.path}: no line is a JSON object; expected one object a line")
         check_names(self.path, list(names))
@@ -69,6 +71,10 @@ class JsonLinesFile:
             rest, offset, chunk = data[end:], offset + end, following
             if len(rest) > LONGEST or max(map(len, lines), default=0) > LONGEST:
                 raise too_long(self.path, record + 1)
+
+
+def _is_array(path: Path) -> bool:
+    return next(chunks(path)).translate(None, b" \r\n\t").startswith(b"[{")
 
 
 def _at(raws: list[str]) -> Any:

@@ -108,7 +108,8 @@ def load_mapping(path: Path) -> DataMapping:
     except OSError as error:
         raise PromptrecError(f"{path}: cannot be read ({error.strerror})") from None
     except tomllib.TOMLDecodeError as error:
-        raise PromptrecError(f"{path}: is not valid TOML ({error})") from None
+        hint = "" if path.suffix == ".toml" else "; a file of events goes after --events"
+        raise PromptrecError(f"{path}: is not valid TOML ({error}){hint}") from None
     source = f"; {document['source']}" if isinstance(document.get("source"), str) else ""
     for kind in ("events", "items", "users"):
         section = document.get(kind)

@@ -58,24 +58,31 @@ class ParquetFile:
         return PromptrecError(f"{self.path}: the Parquet file is damaged or cut off ({reason}); get it again")
 
     def _plain(self, frame: pl.DataFrame) -> pl.DataFrame:
-        try:
-            return filled(frame.select(_as_plain(name, kind) for name, kind in frame.schema.items()))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            reason = (str(error).splitlines() or ["no reason given"])[0][:200]
-            raise PromptrecError(
-                f"{self.path}: a column is neither text, number, time nor list of them ({reason}); convert it"
-            ) from None
+        columns = []
+        for name, kind in frame.schema.items():
+            try:
+                columns.append(frame.select(_as_plain(name, kind)).to_series())
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+                raise PromptrecError(
+                    f"{self.path}: column {name!r} is {kind}; expected text, numbers, times or lists of them; "
+                    "convert it, or write the file without it"
+                ) from None
+        return filled(pl.DataFrame(columns))
 
 
 def _as_plain(name: str, kind: pl.DataType) -> pl.Expr:
-    """Text, Int64, Float64, epoch seconds for times, a list of texts, or JSON for what is nested."""
+    """Text, Int64, Float64, seconds for times and durations, a list of texts, or JSON for what is nested."""
     column = pl.col(name)
     if isinstance(kind, pl.List | pl.Array):
         return column.cast(pl.List(pl.String))
     if isinstance(kind, pl.Datetime | pl.Date):
         return column.cast(pl.Datetime("us")).dt.timestamp("us") / 1e6
+    if isinstance(kind, pl.Duration):
+        return column.dt.total_microseconds() / 1e6
     if kind.is_nested():
         return column.struct.json_encode()
+    if kind.is_float():
+        column = column.fill_nan(None)  # what pandas writes where there is no value
     if kind == pl.UInt64 or kind == pl.String or not kind.is_numeric():
         return column.cast(pl.String)
     return column.cast(pl.Int64 if kind.is_integer() else pl.Float64)
@@ -83,6 +90,6 @@ def _as_plain(name: str, kind: pl.DataType) -> pl.Expr:
 
 def _raw(frame: pl.DataFrame) -> Callable[[Sequence[int]], list[str]]:
     def raw(places: Sequence[int]) -> list[str]:
-        return [line for line in frame[list(places)].write_ndjson().splitlines() if line]
+        return [line for line in frame[list(places)].write_ndjson().split("\n") if line]
 
     return raw

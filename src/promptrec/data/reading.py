@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
-from promptrec.data.blocks import TableFile
+from promptrec.data.blocks import TableFile, short
 from promptrec.data.json_lines import JsonLinesFile
 from promptrec.data.parquet import ParquetFile
 from promptrec.data.separated import SeparatedFile
@@ -18,9 +19,15 @@ _SEPARATED = (".csv", ".tsv", ".txt")
 
 def open_files(path: Path) -> list[TableFile]:
     """The file, or the files of the folder by name. Raises PromptrecError where there is none, or of several kinds."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise PromptrecError(f"{path}: there is no such file; check the path") from None
+        raise PromptrecError(f"{short(str(path))}: cannot be read ({error.strerror}); check the path") from None
+    except ValueError:
+        raise PromptrecError(f"{str(path)!r}: is no path (it has a zero byte); check the path") from None
     if not path.is_dir():
-        if not path.exists():
-            raise PromptrecError(f"{path}: there is no such file; check the path")
         return [_open(path)]
     inside = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
     if not inside:
@@ -42,6 +49,12 @@ def open_files(path: Path) -> list[TableFile]:
 
 
 def _open(path: Path) -> TableFile:
+    if not path.is_file():
+        raise PromptrecError(f"{path}: is no regular file, and it is read more than once; save it as a file first")
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        raise PromptrecError(f"{str(path)!r}: its name is not UTF-8; rename it") from None
     name = _name(path)
     if name.endswith(_PARQUET):
         return ParquetFile(path)

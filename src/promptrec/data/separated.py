@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,14 +37,23 @@ class SeparatedFile:
                 break
         if not data.strip():
             raise empty(self.path)
-        line, _, _ = data.partition(b"\n")
+        line, ended, _ = data.partition(b"\n")
+        if len(line) > LONGEST or (not ended and len(data) > LONGEST):
+            raise PromptrecError(
+                f"{self.path}: the header is longer than {LONGEST >> 20} MiB; the first line must have the names of "
+                "the columns"
+            )
         check_text(self.path, line, 0)
         text = line.decode().rstrip("\r")
         if "\r" in text:
             raise PromptrecError(f"{self.path}: its lines end in carriage returns alone; save it with line feeds")
         separator = "\t" if self.atomic else max(",\t;", key=text.count)
-        names = text.split("\t") if self.atomic else next(csv.reader([text], delimiter=separator), [])
-        return [name.strip() for name in names], separator
+        try:
+            names = text.split("\t") if self.atomic else next(csv.reader([text], delimiter=separator), [])
+        except csv.Error as error:
+            raise PromptrecError(f"{self.path}: the header cannot be read ({error}); name the columns there") from None
+        # Frames are often saved with a column of numbers that has no name.
+        return [name.strip() or f"column_{place}" for place, name in enumerate(names, start=1)], separator
 
     @cached_property
     def columns(self) -> list[str]:
@@ -113,8 +122,19 @@ class SeparatedFile:
                 raise PromptrecError(f"{self.path}: cannot be read ({str(error).splitlines()[0]})") from None
             if frame.shape == (count, len(names)):
                 return filled(frame)
-        rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator))
-        return filled(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"))
+        fields = _fields(data.decode(), separator, quotes=not self.atomic)
+        return filled(pl.DataFrame({name: fields[place :: len(names)] for place, name in enumerate(names)}))
+
+
+def _fields(text: str, separator: str, quotes: bool) -> list[str]:
+    """The fields of whole records, where a quote or a carriage return that is not at an end of a field is a letter."""
+    plain = f"([^{re.escape(separator)}\n]*+)"
+    field = f'(?:"([^"]*+(?:""[^"]*+)*+)"|{plain})' if quotes else f"(){plain}"
+    found = re.findall(f"{field}({re.escape(separator)}|\r?\n)", text if text.endswith("\n") else text + "\n")
+    return [
+        quoted.replace('""', '"') if quoted else (word.removesuffix("\r") if end == "\n" else word)
+        for quoted, word, end in found
+    ]
 
 
 def _reason(fields: int, width: int) -> str:
