@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from contracts.world import World, permuted_world, small_world
-from promptrec.backbone import training
+from promptrec.backbone import training, validation
 from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.factorization import training as factorization
 from promptrec.backbone.fitting import fit
@@ -188,6 +188,16 @@ def test_held_out_items_are_no_wrong_answers(full: int, world: World, monkeypatc
         losses.append(facts["curve"][0]["loss"])
         assert not backbone.network.item_id.weight[split.cold].any()
     assert losses[0] == losses[1]
+
+
+def test_validation_asks_a_bounded_number_of_people(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = world.split.asked("validation")
+    assert validation.some(asked, 0) is asked
+    monkeypatch.setattr(validation, "MOST_QUESTIONS", 20)
+    some, again, other = (validation.some(asked, seed) for seed in (0, 0, 1))
+    assert len(some) == 20
+    assert some.people.tolist() == again.people.tolist() != other.people.tolist()
+    assert set(some.people) <= set(asked.people)
 
 
 def test_a_search_tries_settings_resumes_and_keeps_the_best(

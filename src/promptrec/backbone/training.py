@@ -17,7 +17,7 @@ from promptrec.backbone.fitting import fit
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.backbone.sequence import SequenceBackbone, device, pad
 from promptrec.backbone.settings import Settings
-from promptrec.backbone.validation import next_item_ndcg
+from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
@@ -27,9 +27,11 @@ from promptrec.seeding import generator
 BATCH = 32
 LEARNING_RATE = 2e-3
 EPOCHS = 30
+NEGATIVES = 1_024
+SHORT, MANY = 20, 5_000
+SHORT_HISTORIES = Settings(3e-3, NEGATIVES, batch=128, epochs=40, network={"dropout": 0.5, "length": 50})
 PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
-SHARED_NEGATIVES = 1_024
 SORTED_TOGETHER = 50
 
 
@@ -50,7 +52,7 @@ def train_sequence(
     """
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
-    settings = settings or Settings(LEARNING_RATE, SHARED_NEGATIVES)
+    settings = settings or suited(split)
     config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1], **settings.network)  # type: ignore[arg-type]
     network = SequenceNetwork(config).to(device())
     with torch.no_grad():
@@ -60,29 +62,39 @@ def train_sequence(
     known = np.setdiff1d(np.arange(len(catalogue)), split.cold)
 
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
     lengths = split.training_lengths()
-    validation = split.asked("validation").apart()
+    validation = some(split.asked("validation").apart(), split.seed)
     chosen = {
         "learning_rate": settings.learning_rate,
         "negatives": settings.negatives if len(catalogue) > FULL_SOFTMAX_ITEMS else "all items",
-        "batch": BATCH,
-        "epochs": EPOCHS,
+        "batch": settings.batch,
+        "epochs": settings.epochs,
         "patience": PATIENCE,
         "network": asdict(config),
     }
     facts = fit(
         Run(network, optimizer, schedule, rng, epoch=-1),
-        batches=lambda: _batches(split, lengths, config.length, rng),
+        batches=lambda: _batches(split, lengths, config.length, settings.batch, rng),
         loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
         validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
-        epochs=EPOCHS,
+        epochs=settings.epochs,
         patience=PATIENCE,
         checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
     )
     facts["settings"] = chosen
-    facts["test_ndcg@10"] = next_item_ndcg(partial(_scores, network, content), split.asked("test").apart())
+    facts["test_ndcg@10"] = next_item_ndcg(
+        partial(_scores, network, content), some(split.asked("test").apart(), split.seed)
+    )
     return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors), facts
+
+
+def suited(split: Split) -> Settings:
+    """The settings that won on validation: on Beauty for many people with short histories, else on MovieLens."""
+    lengths = split.training_lengths()
+    if len(lengths) >= MANY and lengths.mean() < SHORT:
+        return SHORT_HISTORIES
+    return Settings(LEARNING_RATE, NEGATIVES, BATCH, EPOCHS)
 
 
 def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[History]) -> torch.Tensor:
@@ -93,7 +105,9 @@ def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[His
     return scores
 
 
-def _batches(split: Split, trained: np.ndarray, longest: int, rng: np.random.Generator) -> Iterator[list[History]]:
+def _batches(
+    split: Split, trained: np.ndarray, longest: int, size_of_batch: int, rng: np.random.Generator
+) -> Iterator[list[History]]:
     """Every training event once as a target: histories are cut into windows at a place that changes each epoch."""
     windows = []
     for person, length in zip(split.training, trained, strict=True):
@@ -106,10 +120,10 @@ def _batches(split: Split, trained: np.ndarray, longest: int, rng: np.random.Gen
     # Histories of about one length go together, so that little is padded; which ones, changes each epoch.
     order, batches = rng.permutation(len(windows)), []
     lengths = np.array([stop - start for _, start, stop in windows])
-    for start in range(0, len(order), BATCH * SORTED_TOGETHER):
-        some = order[start : start + BATCH * SORTED_TOGETHER]
+    for start in range(0, len(order), size_of_batch * SORTED_TOGETHER):
+        some = order[start : start + size_of_batch * SORTED_TOGETHER]
         some = some[np.argsort(lengths[some], kind="stable")]
-        batches += [some[i : i + BATCH] for i in range(0, len(some), BATCH)]
+        batches += [some[i : i + size_of_batch] for i in range(0, len(some), size_of_batch)]
     for i in rng.permutation(len(batches)):
         yield [split.histories.slice(*windows[j]) for j in batches[i]]
 

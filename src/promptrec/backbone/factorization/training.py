@@ -20,7 +20,7 @@ from promptrec.backbone.factorization.start import Factors, Start, share_out, st
 from promptrec.backbone.fitting import fit
 from promptrec.backbone.sequence import device, pad
 from promptrec.backbone.settings import Settings
-from promptrec.backbone.validation import next_item_ndcg
+from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
@@ -62,7 +62,7 @@ def train_factorization(
     known = torch.from_numpy(np.flatnonzero(counts)).to(device())
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
-    validation = split.asked("validation").apart()
+    validation = some(split.asked("validation").apart(), split.seed)
     chosen = {
         "start": start,
         "learning_rate": settings.learning_rate,
@@ -82,7 +82,9 @@ def train_factorization(
         checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
     )
     facts |= {"form": form, "start": start, "settings": chosen}
-    facts["test_ndcg@10"] = next_item_ndcg(partial(_scores, network, features), split.asked("test").apart())
+    facts["test_ndcg@10"] = next_item_ndcg(
+        partial(_scores, network, features), some(split.asked("test").apart(), split.seed)
+    )
     return FactorizationBackbone(network, space, catalogue.ids, catalogue, vectors), facts
 
 
