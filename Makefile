@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test docs browser postgres lint types bench-demo bench-evaluate bench-import bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-demo bench-evaluate bench-import bench-models bench-peers bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -44,6 +44,24 @@ bench-evaluate: setup  ## time and memory of evaluation, into bench/results/eval
 
 bench-import: setup  ## imports of 1, 3 and 10 million events, into bench/results/import.json
 	$(BIN)/python bench/import.py
+
+bench-models: setup bench-peers  ## the general model beside its peers, part by part (PART=...), into bench/results/models.json
+	$(BIN)/python bench/models.py $(PART)
+
+PEERS = bench/.venvs
+# RecBole pins a Ray that is gone; its own requirements without it.
+RECBOLE = 'pandas<3' scipy tqdm colorlog==4.7.2 colorama scikit-learn pyyaml tensorboard thop tabulate plotly texttable psutil setuptools
+bench-peers: $(PEERS)/.ready  ## RecTools and RecBole, each in an environment of its own
+
+$(PEERS)/.ready:
+	$(PYTHON) -m venv $(PEERS)/rectools
+	$(PEERS)/rectools/bin/python -m pip install --quiet $(TORCH)
+	$(PEERS)/rectools/bin/python -m pip install --quiet 'rectools[torch]==0.19.0' 'numpy<2'
+	$(PYTHON) -m venv $(PEERS)/recbole
+	$(PEERS)/recbole/bin/python -m pip install --quiet $(TORCH)
+	$(PEERS)/recbole/bin/python -m pip install --quiet 'numpy<2' $(RECBOLE)
+	$(PEERS)/recbole/bin/python -m pip install --quiet --no-deps recbole==1.2.1
+	touch $@
 
 bench-prompts: setup  ## what prompts cost and reach on MovieLens-1M, into bench/results/prompts.json
 	$(BIN)/python bench/prompts.py

@@ -44,8 +44,7 @@ def parts(bench: Bench) -> dict[str, Callable[[str], list[Row]]]:
         "dropout_rate": own["dropout"],
         "batch_size": own["batch"],
         "lr": own["learning_rate"],
-        "loss": "sampled_softmax",
-        "n_negatives": own["negatives"],
+        "loss": "softmax",  # its sampled one draws negatives for every position apart, which costs more than all items
     }
     recbole_own = {
         "hidden_size": own["width"],
@@ -96,7 +95,7 @@ def main(arguments: list[str]) -> None:
         print("\n".join(f"{name}{'  done' if done(bench, name) else ''}" for name in known))
         return
     if "--table" in arguments:
-        print(table(json.loads(RESULT.read_text(encoding="utf-8"))))
+        print(table(document(bench, list(known))))
         return
     if "--measure" in arguments:
         write_json(
@@ -104,13 +103,18 @@ def main(arguments: list[str]) -> None:
         )
         return
     bench.work.mkdir(parents=True, exist_ok=True)
+    failed = []
     for name in named or known:
         if not done(bench, name):
             print(f"{datetime.now(UTC):%H:%M:%S} {name}", flush=True)
             options = ["--trial"] if bench.trial else []
-            subprocess.run([sys.executable, __file__, "--measure", name, *options], check=True)
+            command = [sys.executable, __file__, "--measure", name, *options]
+            if subprocess.run(command, check=False).returncode:
+                failed.append(name)
     target = bench.work / "models.json" if bench.trial else RESULT
     write_json(target, document(bench, list(known)))
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; the logs are in {bench.work}")
 
 
 def done(bench: Bench, name: str) -> list[Row]:
@@ -239,9 +243,10 @@ def lead(bench: Bench, rows: list[Row]) -> Row:
             others[file.stem.replace("--peer", "").split("--")[-1]] = np.load(file)["ndcg@10"]
     if not seeds or not others:
         return goal("ml100k-lead", text, 0.0, None, "not run")
-    first = max(others, key=lambda name: float(others[name].mean()))
     each = [np.load(bench.work / f"ours-ml100k-{seed}--ours.npz")["ndcg@10"] for seed in seeds]
     own = np.mean(each, axis=0)
+    others = {name: values for name, values in others.items() if len(values) == len(own)}  # a trial's peers have fewer
+    first = max(others, key=lambda name: float(others[name].mean()))
     summary = summed_up({"difference": own - others[first]})
     difference = {"value": summary["difference"], "low": summary["difference low"], "high": summary["difference high"]}
     complete = len(seeds) == 5 and any("ml100k" in row["data"] and "rectools" in row["model"] for row in rows)
