@@ -19,4 +19,4 @@ def progress(steps: Iterable[T], description: str, total: int | None = None) -> 
 
 def say(message: str) -> None:
     """One line for the person who waits; stdout stays free for the result."""
-    console.print(message, highlight=False, markup=False)
+    console.print(message, highlight=False, markup=False, soft_wrap=True)

@@ -178,6 +178,26 @@ def test_as_processes(place: Path) -> None:
         assert contents(place / "workspace") == before
 
 
+def test_what_a_person_is_shown(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = "u,7,5,1\nu,8,four,2\nu,7\nu,9,five,2\nu,99,2,3\nv,8,1,4\nv,7,4,4\n"
+    write(place, {"e.csv": "user,item,rating,time\n" + records, "i.csv": "id,title\n7,Bond\n8,\n9,Nine\n"})
+    assert run(["data", "import", "--events", "e.csv", "--items", "i.csv", "--yes"], monkeypatch) == 0
+    out, err = capsys.readouterr()
+    assert err.splitlines()[2:] == [
+        "1 rejected: e.csv, record 3: 2 fields where the header has 4",
+        "2 rejected, the first: e.csv, record 2: value is not a finite number: 'four'",
+        "1 rejected: e.csv, record 5: item is not in the items file: '99'",
+        "without a value: i.csv, title: 1",
+    ]
+    assert out.splitlines() == [
+        "items: 3 of 3 records kept",
+        "events: 3 of 7 records kept",
+        "what was left out and why: workspace/dataset/cleaning.html",
+    ]
+
+
 def test_options_that_do_not_exist(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for words, expected in ((["--event", "e.csv"], "No such option"), (["--events"], "requires an argument")):
         assert run(["data", "import", *words], monkeypatch) == 2

@@ -24,6 +24,7 @@ REJECTED = {
     "reason": pl.String,
     "raw": pl.String,
 }
+LEFT_EMPTY = "left empty"
 FIRST = 5  # examples that a report shows of each reason
 _PORTION = 50_000  # rejected records that are kept in memory before they are written
 
@@ -180,15 +181,21 @@ class Cleaning:
                 raise PromptrecError(f"{kind}: the records do not add up ({total}); nothing was imported; report this")
 
     def show(self) -> None:
-        """The report as a short table."""
-        for kind, total in self.totals().items():
-            say(f"{kind:<8}{total['read']:>12,} read {total['kept']:>12,} kept")
-        report = self.report()
-        for fate in ("rejected", "emptied"):
-            for reason, found in report[fate].items():
-                say(f"{'':<8}{found['count']:>12,} {fate}: {reason}")
-        for column, found in self._missing.items():
-            say(f"{'':<8}{found['count']:>12,} without {column}: {found['done']}")
+        """What became of records and values that are not as they were: a line each, with the first of them."""
+        for found in self._reasons.values():
+            more = "" if found["count"] == 1 else ", the first"
+            say(f"{found['count']:,} rejected{more}: {placed(found['first'][0])}")
+        for name, found in self._emptied.items():
+            first = found["first"][0]
+            say(
+                f"{name}: {found['count']:,} emptied, the first in record {first['record']:,}: {short(first['value'])!r}"
+            )
+        empty = {name: found["count"] for name, found in self._missing.items() if found["done"] == LEFT_EMPTY}
+        if empty:
+            say("without a value: " + "; ".join(f"{name}: {count:,}" for name, count in empty.items()))
+        for name, found in self._missing.items():
+            if name not in empty:
+                say(f"{name}: {found['count']:,} without a value, {found['done']}")
 
     def _note(self, kind: str, rows: pl.DataFrame) -> None:
         if rows.is_empty():

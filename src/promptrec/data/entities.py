@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from promptrec.data.blocks import TableFile, short
-from promptrec.data.cleaning import Cleaning
+from promptrec.data.cleaning import LEFT_EMPTY, Cleaning
 from promptrec.data.mapping import EntityMapping, FileKind
 from promptrec.data.values import numbers, plain_text
 from promptrec.errors import PromptrecError
@@ -176,7 +176,7 @@ def _lacks(column: pl.Series) -> pl.Series:
 def _with_missing(column: pl.Series, rule: str | None, name: str, cleaning: Cleaning) -> pl.Series:
     lacking = column.null_count()
     if rule is None or rule == "drop" or not lacking:
-        cleaning.missing(name, lacking, "left empty")
+        cleaning.missing(name, lacking, LEFT_EMPTY)
         return column
     lists = isinstance(column.dtype, pl.List)
     value: Any
