@@ -70,13 +70,14 @@ def released(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> 
     by_words = standardised(np.stack([words.score(request) for request in requests]))
     recommender = train_without(dataset, questions, seed, cache)
     recommender.requests.text_encoder = Remembered(OfflineTextEncoder())
-    for name, with_history in (("promptrec, --lexical", False), ("promptrec, --lexical and history", True)):
+    for name, with_history in (("promptrec", False), ("and history", True)):
         by_meaning, seen = meaning(recommender, questions, requests, with_history)
         blends = {share: share * by_words + (1 - share) * standardised(by_meaning) for share in SHARES}
         measured = {share: questions.ranks(np.where(seen, -np.inf, blend)) for share, blend in blends.items()}
         if not with_history:
             yield "promptrec, meaning alone", measured[0.0]
-        yield name, questions.crossed(measured)
+        chosen = sorted({questions.chosen(measured, fold) for fold in np.unique(questions.fold)})
+        yield f"{name}, --lexical {' or '.join(map(str, chosen))}", questions.crossed(measured)
 
 
 def train_without(dataset: Dataset, questions: Questions, seed: int, cache: Path) -> Recommender:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ import polars as pl
 from listening import Floats, Parts, PeopleEase, Scores, Sparse, ndcg, ones
 from scipy import sparse
 
+from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.kinds import train_backbone
 from promptrec.baselines.ials import IALS
 from promptrec.baselines.item_knn import ItemKNN
@@ -84,7 +86,9 @@ def promptrec(dataset: Dataset, training: Sparse, kind: str, seed: int, cache: P
     shuffled_dataset = Dataset(pl.DataFrame(events, schema=EVENT_COLUMNS, orient="row"), dataset.items)
     vectors = encode_cached(dataset.catalogue.texts, OfflineTextEncoder(), cache)
     split = Split.of(shuffled_dataset.histories, seed, people_out=0.0)
-    backbone, _ = train_backbone(kind, split, dataset.catalogue, vectors, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder) / "checkpoint.safetensors", {})
+        backbone, _ = train_backbone(kind, split, dataset.catalogue, vectors, seed, checkpoint)
 
     def score(histories: Sparse) -> Scores:
         queries = [shuffled(histories[i].indices) for i in range(histories.shape[0])]
@@ -137,13 +141,18 @@ def few_plays(parts: Parts, friends: Sparse, seed: int) -> dict[int, tuple[Float
         new, choosing = np.flatnonzero(fold == k), np.flatnonzero(fold == (k + 1) % FOLDS)
         others = before[np.flatnonzero((fold != k) & (fold != (k + 1) % FOLDS))]
         counts = Popularity.fit(ones(others)).counts
-        newcomers = Newcomers(ease(others, NEWCOMER_EASE), counts / counts.max(), heard, parts.test)
+        model, popular = ease(others, NEWCOMER_EASE), counts / counts.max()
+        listening = [model(heard[people]) for people in (choosing, new)]
         for n, (without, with_friends, alone) in found.items():
             history = some(before, n, seed)
-            popular = best(POPULARITY, partial(newcomers.ndcg, history, choosing, 0.0))
-            friendly = best(FRIENDS, partial(newcomers.ndcg, history, choosing, of_popularity=popular))
-            without[new] = newcomers.ndcg(history, new, 0.0, popular)
-            with_friends[new] = newcomers.ndcg(history, new, friendly, popular)
+            chosen_on, reported = (
+                Newcomers(history[people], model(history[people]), friendly, popular, parts.test[people])
+                for people, friendly in zip((choosing, new), listening, strict=True)
+            )
+            of_popularity = best(POPULARITY, partial(chosen_on.ndcg, 0.0))
+            of_friends = best(FRIENDS, partial(chosen_on.ndcg, of_popularity=of_popularity))
+            without[new] = reported.ndcg(0.0, of_popularity)
+            with_friends[new] = reported.ndcg(of_friends, of_popularity)
             alone[new] = ndcg(heard[new].toarray(), history[new], parts.test[new])
     return found
 
@@ -152,19 +161,20 @@ def few_plays(parts: Parts, friends: Sparse, seed: int) -> dict[int, tuple[Float
 class Newcomers:
     """What can be recommended to people who were not fitted on.
 
-    popular: (artists,) up to one; heard: (people, artists) what their friends play, rows that add up to one.
+    own, friends: (people, artists) what the model makes of the artists known of them, and of what their friends play;
+    EASE is linear in the history, so what friends count is a factor. popular: (artists,) up to one.
     """
 
-    model: Model
+    known: Sparse
+    own: Scores
+    friends: Scores
     popular: Scores
-    heard: Sparse
     answers: Sparse
 
-    def ndcg(self, histories: Sparse, people: np.ndarray, of_friends: float, of_popularity: float) -> Floats:
+    def ndcg(self, of_friends: float, of_popularity: float) -> Floats:
         """of_friends: what their listening counts, in artists; of_popularity: what the most popular artist has."""
-        known = histories[people]
-        scores = self.model(known + of_friends * self.heard[people]) + of_popularity * self.popular
-        return ndcg(scores, known, self.answers[people])
+        scores = self.own + of_friends * self.friends + of_popularity * self.popular
+        return ndcg(scores, self.known, self.answers)
 
 
 def some(histories: Sparse, n: int, seed: int) -> Sparse:
