@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,26 @@ from promptrec.workspace import Workspace
 
 Row = dict[str, Any]
 Values = dict[str, np.ndarray]
+OURS = {
+    "rectools": {
+        "width": "n_factors",
+        "layers": "n_blocks",
+        "heads": "n_heads",
+        "length": "session_max_len",
+        "dropout": "dropout_rate",
+        "batch": "batch_size",
+        "learning_rate": "lr",
+    },
+    "recbole": {
+        "width": "hidden_size",
+        "layers": "n_layers",
+        "heads": "n_heads",
+        "length": "MAX_ITEM_LIST_LENGTH",
+        "dropout": "hidden_dropout_prob",
+        "batch": "train_batch_size",
+        "learning_rate": "learning_rate",
+    },
+}
 SEEDED = ("ials", "bpr", "neumf")
 GROWTH_ITEMS, GROWTH_EVENTS_EACH, CONTENT_WIDTH = 200_000, 50, 512
 
@@ -138,7 +159,11 @@ def ours(bench: Bench, part: str, data: str, seed: int, *options: str) -> list[R
         (place.dataset / cache).unlink(missing_ok=True)
     command = [program(), "train", "--people-out", "0", "--seed", str(seed), "-w", str(place.root), *options]
     if bench.trial:
-        short = "import promptrec.backbone.training as t; t.EPOCHS = 1; from promptrec.cli import main; main()"
+        short = (
+            "import dataclasses, promptrec.backbone.training as t; own = t.suited; "
+            "t.suited = lambda split: dataclasses.replace(own(split), epochs=1); "
+            "from promptrec.cli import main; main()"
+        )
         command = [sys.executable, "-c", short, *command[1:]]
     row = {"model": "promptrec sequence", "data": data, "seed": seed, "setting": "default"}
     row |= measured(command, bench.work / f"{part}.log")
@@ -199,6 +224,9 @@ def peer(bench: Bench, part: str, data: str, library: str, setting: str, options
         raise SystemExit(f"{python} is missing: make bench-peers")
     folder, out = bench.split_files(data), bench.work / part
     options = {"cap": bench.cap, "patience": 10, **options}
+    if setting == "ours":
+        own = our_settings(bench, data)
+        options["arguments"] = {theirs: own[name] for name, theirs in OURS[library].items()} | options["arguments"]
     script = Path(__file__).with_name("peers") / f"{library}_peer.py"
     spent = measured([str(python), str(script), str(folder), str(out), json.dumps(options)], out.with_suffix(".log"))
     found = json.loads(out.with_suffix(".json").read_text())
@@ -244,9 +272,10 @@ def growth(bench: Bench, part: str, events: int) -> list[Row]:
     histories = Histories(users, offsets, rows, times, np.full(events, np.nan))
     catalogue = Catalogue(pl.DataFrame({"id": [f"i{n}" for n in range(GROWTH_ITEMS)]}))
     vectors = rng.standard_normal((GROWTH_ITEMS, CONTENT_WIDTH), dtype=np.float32)
-    training.EPOCHS = 1
     started, processor = time.monotonic(), time.process_time()
-    _, facts = training.train_sequence(Split.of(histories, 0, people_out=0.0), catalogue, vectors, 0)
+    split = Split.of(histories, 0, people_out=0.0)
+    once = replace(training.suited(split), epochs=1)
+    _, facts = training.train_sequence(split, catalogue, vectors, 0, once)
     return [
         {
             "model": "promptrec sequence",
@@ -261,11 +290,12 @@ def growth(bench: Bench, part: str, events: int) -> list[Row]:
     ]
 
 
-def our_settings() -> dict[str, Any]:
+def our_settings(bench: Bench, data: str) -> dict[str, Any]:
     """What a peer is given as ours, of the settings that it has too."""
-    sizes = {name: field.default for name, field in NetworkConfig.__dataclass_fields__.items()}
+    own = training.suited(Split.of(Dataset.load(bench.dataset(data).dataset).histories, 0, people_out=0.0))
+    sizes = {name: field.default for name, field in NetworkConfig.__dataclass_fields__.items()} | own.network
     return {
-        "batch": training.BATCH,
-        "learning_rate": training.LEARNING_RATE,
+        "batch": own.batch,
+        "learning_rate": own.learning_rate,
         **{name: sizes[name] for name in ("width", "layers", "heads", "length", "dropout")},
     }

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from model_runs import Bench, Row, baselines, cold, growth, our_settings, ours, peer, summed_up
+from model_runs import Bench, Row, baselines, cold, growth, ours, peer, summed_up
 from promptrec.workspace import write_json
 
 RESULT = Path("bench/results/models.json")
@@ -35,28 +35,6 @@ GROWTH = (1_000_000, 3_000_000, 10_000_000)
 def parts(bench: Bench) -> dict[str, Callable[[str], list[Row]]]:
     """Every part by its name, in the order in which they run."""
     found: dict[str, Callable[[str], list[Row]]] = {}
-    own = our_settings()
-    rectools_own = {
-        "n_factors": own["width"],
-        "n_blocks": own["layers"],
-        "n_heads": own["heads"],
-        "session_max_len": own["length"],
-        "dropout_rate": own["dropout"],
-        "batch_size": own["batch"],
-        "lr": own["learning_rate"],
-        "loss": "softmax",  # its sampled one draws negatives for every position apart, which costs more than all items
-    }
-    recbole_own = {
-        "hidden_size": own["width"],
-        "inner_size": 4 * own["width"],
-        "n_layers": own["layers"],
-        "n_heads": own["heads"],
-        "MAX_ITEM_LIST_LENGTH": own["length"],
-        "hidden_dropout_prob": own["dropout"],
-        "attn_dropout_prob": own["dropout"],
-        "train_batch_size": own["batch"],
-        "learning_rate": own["learning_rate"],
-    }
 
     def add(name: str, function: Callable[..., list[Row]], *more: Any) -> None:
         found[name] = lambda part: function(bench, part, *more)
@@ -65,8 +43,9 @@ def parts(bench: Bench) -> dict[str, Callable[[str], list[Row]]]:
         for seed in seeds:
             add(f"ours-{data}-{seed}", ours, data, seed)
         add(f"baselines-{data}", baselines, data, seeds)
-        for setting, arguments in (("recommended", {}), ("ours", rectools_own)):
-            options = {"model": "sasrec", "arguments": arguments}
+        for setting in ("recommended", "ours"):
+            # Its sampled softmax draws negatives for every position apart, which costs more than all items.
+            options: dict[str, Any] = {"model": "sasrec", "arguments": {"loss": "softmax"}}
             add(f"rectools-{data}-{setting}", peer, data, "rectools", setting, options)
         for strength in (20, 200, 500):
             options = {"model": "ease", "arguments": {"regularization": strength}}
@@ -76,8 +55,8 @@ def parts(bench: Bench) -> dict[str, Callable[[str], list[Row]]]:
             options = {"model": "ials", "arguments": arguments}
             text = ", ".join(f"{name} {value}" for name, value in arguments.items())
             add(f"rectools-{data}-ials-{factors}", peer, data, "rectools", text, options)
-    for setting, arguments in (("recommended", {}), ("ours", recbole_own)):
-        add(f"recbole-beauty-{setting}", peer, "beauty", "recbole", setting, {"arguments": arguments})
+    for setting in ("recommended", "ours"):
+        add(f"recbole-beauty-{setting}", peer, "beauty", "recbole", setting, {"arguments": {}})
     add("cold-beauty", cold, bench.work / "ours-beauty-0")
     for events in (100_000,) if bench.trial else GROWTH:
         add(f"growth-{events}", growth, events)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from implicit.als import AlternatingLeastSquares
 from rectools import Columns
-from rectools.dataset import Dataset, Interactions
+from rectools.dataset import Dataset
 from rectools.models import EASEModel, ImplicitALSWrapperModel
 from rectools.models.nn.transformers.sasrec import SASRecModel
 
@@ -37,9 +37,9 @@ def ndcg(lists: pd.DataFrame, answers: pd.DataFrame) -> float:
 
 def main(folder: Path, out: Path, options: dict) -> None:
     train, validation, test = read(folder, "train"), read(folder, "validation"), read(folder, "test")
-    with_validation = Dataset.construct(read(folder, "train", "validation"))
-    maps = with_validation.user_id_map, with_validation.item_id_map  # the linear models need one numbering
-    known = Dataset(*maps, Interactions.from_raw(train, *maps))
+    # One numbering for both, which the linear models need; an item that nobody has in training is known to no peer.
+    heard_of = validation[validation[Columns.Item].isin(train[Columns.Item])]
+    known, with_validation = Dataset.construct(train), Dataset.construct(pd.concat([train, heard_of]))
     users, tested = validation[Columns.User].unique(), test[Columns.User].unique()
     best, best_epoch, curve, lists = -1.0, 0, [], None
     spent, cpu = 0.0, 0.0

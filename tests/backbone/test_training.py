@@ -205,7 +205,7 @@ def test_a_search_tries_settings_resumes_and_keeps_the_best(
 ) -> None:
     pytest.importorskip("optuna")
     monkeypatch.setattr(training, "EPOCHS", 1)
-    tried: list[Settings | None] = []
+    tried: list[Settings] = []
 
     def train(*given: Any, **more: Any) -> Any:
         tried.append(given[4])
@@ -213,10 +213,11 @@ def test_a_search_tries_settings_resumes_and_keeps_the_best(
 
     def search(trials: int, folder: str) -> Any:
         checkpoint = Checkpoint(tmp_path / folder / "checkpoint.safetensors", {"data_hash": "d"})
-        return search_settings(train, trials, world.split, world.catalogue, world.vectors, 0, checkpoint)
+        own = training.suited(world.split)
+        return search_settings(train, own, trials, world.split, world.catalogue, world.vectors, 0, checkpoint)
 
     backbone, facts = search(4, "one")
-    assert tried[0] is None, "the default is one of the candidates"
+    assert tried[0] == training.suited(world.split), "the default is one of the candidates"
     assert len({repr(settings) for settings in tried}) == 4
     values = [trial["validation_ndcg@10"] for trial in facts["searched"]]
     assert facts["validation_ndcg@10"] == max(values)
@@ -242,10 +243,9 @@ def test_a_search_without_optuna_says_what_to_install(
         return real(name, *given, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
+    given = (Settings(1e-3, 64), 2, world.split, world.catalogue, world.vectors, 0)
     with pytest.raises(PromptrecError, match=r"pip install 'promptrec\[search\]'"):
-        search_settings(
-            train_sequence, 2, world.split, world.catalogue, world.vectors, 0, Checkpoint(tmp_path / "c", {})
-        )
+        search_settings(train_sequence, *given, Checkpoint(tmp_path / "checkpoint.safetensors", {}))
 
 
 def test_the_card_says_what_was_trained_and_how(trained: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.factorization.backbone import FactorizationBackbone
+from promptrec.backbone.factorization.training import suited as factorization_settings
 from promptrec.backbone.factorization.training import train_factorization
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import SequenceBackbone
-from promptrec.backbone.settings import Train
+from promptrec.backbone.settings import Settings, Train
 from promptrec.backbone.settings_search import search_settings
+from promptrec.backbone.training import suited as sequence_settings
 from promptrec.backbone.training import train_sequence
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
@@ -22,9 +24,9 @@ from promptrec.workspace import read_json
 
 DEFAULT_BACKBONE = "sequence"
 
-_TRAINED: dict[str, Train] = {
-    "sequence": train_sequence,
-    "factorization": train_factorization,
+_TRAINED: dict[str, tuple[Train, Callable[[Split], Settings]]] = {
+    "sequence": (train_sequence, sequence_settings),
+    "factorization": (train_factorization, factorization_settings),
 }
 _READ: dict[str, Callable[[Path, Catalogue, Vectors], Backbone]] = {
     "sequence": SequenceBackbone.load,
@@ -45,9 +47,9 @@ def train_backbone(
 
     Raises PromptrecError for an unknown name.
     """
-    train = _TRAINED[_known(name, "--backbone")]
+    train, suited = _TRAINED[_known(name, "--backbone")]
     if search:
-        return search_settings(train, search, split, catalogue, vectors, seed, checkpoint)
+        return search_settings(train, suited(split), search, split, catalogue, vectors, seed, checkpoint)
     return train(split, catalogue, vectors, seed, checkpoint=checkpoint)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ NEGATIVES = (256, 1_024, 4_096)
 
 
 def search_settings(
-    train: Train, trials: int, split: Split, catalogue: Catalogue, vectors: Vectors, seed: int, checkpoint: Checkpoint
+    train: Train,
+    own: Settings,
+    trials: int,
+    split: Split,
+    catalogue: Catalogue,
+    vectors: Vectors,
+    seed: int,
+    checkpoint: Checkpoint,
 ) -> tuple[Backbone, dict[str, Any]]:
     """The best on validation of the backbone's own settings and `trials` - 1 others that Optuna's TPE proposes.
 
@@ -32,13 +39,13 @@ def search_settings(
     """
     optuna = _optuna()
     kept = _Kept(checkpoint)
-    best: tuple[float, Settings | None, tuple[Backbone, dict[str, Any]] | None] = (-1.0, None, None)
+    best: tuple[float, Settings, tuple[Backbone, dict[str, Any]] | None] = (-1.0, own, None)
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=int(generator(seed, "search").integers(2**31)))
     )
     for number in range(trials):
         trial = None if number == 0 else study.ask()
-        settings = None if trial is None else _suggested(trial)
+        settings = own if trial is None else _suggested(trial, own)
         found = kept.value(settings)
         trained = None
         if found is None:
@@ -54,23 +61,22 @@ def search_settings(
     return backbone, {**facts, "searched": kept.trials}
 
 
-def _suggested(trial: Any) -> Settings:
-    network = {
+def _suggested(trial: Any, own: Settings) -> Settings:
+    sizes = {
         "width": trial.suggest_categorical("width", WIDTHS),
         "dropout": round(trial.suggest_float("dropout", 0.1, 0.6), 3),
     }
-    return Settings(
+    return replace(
+        own,
         learning_rate=float(f"{trial.suggest_float('learning_rate', 3e-4, 1e-2, log=True):.3g}"),
         negatives=trial.suggest_categorical("negatives", NEGATIVES),
-        network=network,
+        network={**own.network, **sizes},
     )
 
 
-def _described(settings: Settings | None) -> str:
-    if settings is None:
-        return "the settings that are the default"
-    sizes = ", ".join(f"{name} {value}" for name, value in settings.network.items())
-    return f"learning rate {settings.learning_rate}, {settings.negatives} negatives, {sizes}"
+def _described(settings: Settings) -> str:
+    sizes = "".join(f", {name} {value}" for name, value in settings.network.items())
+    return f"learning rate {settings.learning_rate}, {settings.negatives} negatives{sizes}"
 
 
 class _Kept:
@@ -85,11 +91,11 @@ class _Kept:
             if document["belongs"] == self.belongs:
                 self.trials = document["trials"]
 
-    def value(self, settings: Settings | None) -> float | None:
+    def value(self, settings: Settings) -> float | None:
         own = _as_json(settings)
         return next((trial["validation_ndcg@10"] for trial in self.trials if trial["settings"] == own), None)
 
-    def add(self, settings: Settings | None, found: float) -> None:
+    def add(self, settings: Settings, found: float) -> None:
         self.trials.append({"settings": _as_json(settings), "validation_ndcg@10": found})
         write_json(self.file, {"schema_version": SCHEMA_VERSION, "belongs": self.belongs, "trials": self.trials})
 
@@ -98,8 +104,8 @@ def search_file(checkpoint: Path) -> Path:
     return checkpoint.with_name("search.json")
 
 
-def _as_json(settings: Settings | None) -> Any:
-    return None if settings is None else json.loads(json.dumps(dataclasses.asdict(settings)))
+def _as_json(settings: Settings) -> Any:
+    return json.loads(json.dumps(asdict(settings)))
 
 
 def _optuna() -> Any:

@@ -54,30 +54,30 @@ def train_factorization(
     """
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
-    settings = settings or Settings(LEARNING_RATE, SHARED_NEGATIVES)
+    settings = settings or suited(split)
     space = ContentSpace.fit(catalogue, vectors)
     features = item_features(space, catalogue, vectors)
     network, counts = started(split, features, seed, form, start, settings.network)
     network, features = network.to(device()), features.to(device())
     known = torch.from_numpy(np.flatnonzero(counts)).to(device())
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=EPOCHS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
     validation = some(split.asked("validation").apart(), split.seed)
     chosen = {
         "start": start,
         "learning_rate": settings.learning_rate,
         "negatives": settings.negatives if len(known) > FULL_SOFTMAX_ITEMS else "all items",
-        "batch": BATCH,
-        "epochs": EPOCHS,
+        "batch": settings.batch,
+        "epochs": settings.epochs,
         "patience": PATIENCE,
         "network": asdict(network.config),
     }
     facts = fit(
         Run(network, optimizer, schedule, rng, epoch=-2),
-        batches=lambda: _batches(split, network.config.length, rng),
+        batches=lambda: _batches(split, network.config.length, settings.batch, rng),
         loss=lambda batch: _loss(network, features, known, *batch, settings.negatives, rng),
         validate=lambda: next_item_ndcg(partial(_scores, network, features), validation),
-        epochs=EPOCHS,
+        epochs=settings.epochs,
         patience=PATIENCE,
         checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
     )
@@ -86,6 +86,11 @@ def train_factorization(
         partial(_scores, network, features), some(split.asked("test").apart(), split.seed)
     )
     return FactorizationBackbone(network, space, catalogue.ids, catalogue, vectors), facts
+
+
+def suited(_: Split) -> Settings:
+    """The same for all data."""
+    return Settings(LEARNING_RATE, SHARED_NEGATIVES, BATCH, EPOCHS)
 
 
 def started(
@@ -114,7 +119,9 @@ def _scores(network: FactorizationNetwork, features: torch.Tensor, histories: li
     return scores
 
 
-def _batches(split: Split, longest: int, rng: np.random.Generator) -> Iterator[tuple[list[History], torch.Tensor]]:
+def _batches(
+    split: Split, longest: int, size: int, rng: np.random.Generator
+) -> Iterator[tuple[list[History], torch.Tensor]]:
     """Every training event once as a target, in windows of up to `longest` events; a mask says which windows begin with
     a person's first event, the answer to an empty history."""
     windows = []
@@ -122,8 +129,8 @@ def _batches(split: Split, longest: int, rng: np.random.Generator) -> Iterator[t
         stops = np.arange(int(length), 0 if length == 1 else 1, -(longest - 1))
         windows += [(int(person), max(0, int(stop) - longest), int(stop)) for stop in stops]
     order = rng.permutation(len(windows))
-    for start in range(0, len(order), BATCH):
-        chosen = [windows[i] for i in order[start : start + BATCH]]
+    for start in range(0, len(order), size):
+        chosen = [windows[i] for i in order[start : start + size]]
         yield [split.histories.slice(*window) for window in chosen], torch.tensor([not w[1] for w in chosen])
 
 
