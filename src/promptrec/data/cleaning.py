@@ -188,7 +188,8 @@ class Cleaning:
         for name, found in self._emptied.items():
             first = found["first"][0]
             say(
-                f"{name}: {found['count']:,} emptied, the first in record {first['record']:,}: {short(first['value'])!r}"
+            where = f"the first in record {first['record']:,}: {short(str(first['value']))!r}"
+            say(f"{name}: {found['count']:,} emptied, {where}")
             )
         empty = {name: found["count"] for name, found in self._missing.items() if found["done"] == LEFT_EMPTY}
         if empty:
