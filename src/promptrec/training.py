@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from promptrec.backbone.checkpoint import Checkpoint
+from promptrec.backbone.interface import Backbone
 from promptrec.backbone.kinds import DEFAULT_BACKBONE, train_backbone
 from promptrec.backbone.request import choose_strength, fit_request_encoder
 from promptrec.backbone.settings_search import search_file
@@ -20,6 +21,7 @@ from promptrec.content.text import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Examples, Split
 from promptrec.errors import PromptrecError
+from promptrec.index.choice import Manifest, index_of, measured
 from promptrec.rank.lexical import checked_share
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
@@ -96,6 +98,7 @@ def train(
     with new_folder(workspace.backbones / str(version)) as folder:
         backbone.save(folder, card)
         requests.save(folder)
+        index_recall(backbone, split).save(folder / "index.json")
         (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
     write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
     for finished in (checkpoint.file, search_file(checkpoint.file)):
@@ -110,6 +113,14 @@ def training_examples(split: Split) -> Examples:
         return everything
     drawn = generator(split.seed, "request examples").choice(len(everything), REQUEST_EXAMPLES, replace=False)
     return everything.take(np.sort(drawn))
+
+
+def index_recall(backbone: Backbone, split: Split) -> Manifest:
+    """How much of the exact answer the catalogue's index gives to up to 64 of the validation questions."""
+    asked = split.asked("validation").apart()
+    asked = asked.take(np.arange(min(64, len(asked))))
+    queries = backbone.encode(list(asked), [{}] * len(asked))
+    return measured(index_of(backbone.encode_items().float().cpu().numpy()), queries.float().cpu().numpy())
 
 
 def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:

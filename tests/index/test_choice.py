@@ -40,3 +40,8 @@ def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text('{"kind": "int8"}')
     with pytest.raises(PromptrecError, match=r"index\.json.*no 'items'"):
         Manifest.load(tmp_path / "index.json")
+
+
+def test_training_measures_the_index_of_its_release(trained: Path) -> None:
+    manifest = Manifest.load(trained / "backbone" / "1" / "index.json")
+    assert (manifest.kind, manifest.items, manifest.recall) == ("exact", 45, 1.0)
