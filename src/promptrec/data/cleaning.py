@@ -187,10 +187,8 @@ class Cleaning:
             say(f"{found['count']:,} rejected{more}: {placed(found['first'][0])}")
         for name, found in self._emptied.items():
             first = found["first"][0]
-            say(
             where = f"the first in record {first['record']:,}: {short(str(first['value']))!r}"
             say(f"{name}: {found['count']:,} emptied, {where}")
-            )
         empty = {name: found["count"] for name, found in self._missing.items() if found["done"] == LEFT_EMPTY}
         if empty:
             say("without a value: " + "; ".join(f"{name}: {count:,}" for name, count in empty.items()))
