@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -171,6 +172,10 @@ def ours(bench: Bench, part: str, data: str, seed: int, *options: str) -> list[R
     card = json.loads((place.root / "backbone" / "current").read_text())["version"]
     facts = json.loads((place.root / "backbone" / str(card) / "config.json").read_text())["card"]
     row |= {name: facts[name] for name in ("preparation_seconds", "validation_ndcg@10", "best_epoch", "curve")}
+    resumed = re.search(r"training goes on after epoch (\d+)", (bench.work / f"{part}.log").read_text())
+    if resumed:  # the run before was cut off; its epochs count
+        before = next(point["seconds"] for point in facts["curve"] if point["epoch"] == int(resumed[1]))
+        row |= {"seconds": row["seconds"] + before, "resumed_after": before}
     split = Split.of(recommender.dataset.histories, seed, people_out=0.0)
     if "--items-out" in options:
         return [row]
