@@ -58,17 +58,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
 
 
 @pytest.fixture
-def follow(run: Callable[[str], str]) -> Callable[[str], dict[str, str]]:
+def follow(run: Callable[[str], str]) -> Callable[..., dict[str, str]]:
     """Runs every command of a README under examples/: {command: what it printed}.
 
-    Commands are the lines that begin with `$ ` in console blocks.
+    Commands are the lines that begin with `$ ` in console blocks. With `budget`, that is how long a command may try.
     """
 
-    def follow_readme(name: str) -> dict[str, str]:
+    def follow_readme(name: str, budget: str | None = None) -> dict[str, str]:
         text = (ROOT / "examples" / name).read_text(encoding="utf-8")
         blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
         commands = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
         assert commands, f"examples/{name} has no commands"
+        if budget:
+            commands = [re.sub(r"--budget \w+", f"--budget {budget}", command) for command in commands]
         return {command: run(command) for command in commands}
 
     return follow_readme

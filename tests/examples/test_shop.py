@@ -39,9 +39,7 @@ def test_the_readme_runs_on_a_cut(
 
 def test_without_the_data_it_says_what_to_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROMPTREC_DATA", raising=False)
-    with pytest.raises(
-        PromptrecError, match=r"PROMPTREC_DATA is not set.*; get reviews_Beauty_5.*convert\.py"
-    ):
+    with pytest.raises(PromptrecError, match=r"PROMPTREC_DATA is not set.*; get reviews_Beauty_5.*convert\.py"):
         load_mapping(MAPPING)
     monkeypatch.setenv("PROMPTREC_DATA", str(tmp_path))
     with pytest.raises(PromptrecError, match=r"events\.csv\.gz: there is no such file; get reviews_Beauty_5"):
