@@ -6,97 +6,27 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import httpx
-import polars as pl
 import pytest
 import uvicorn
+from browsing import browser, page, site  # noqa: F401
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from postgres import PostgresServer, missing
 
-from promptrec.data.dataset import EVENT_COLUMNS, Dataset
-from promptrec.data.history import Event
-from promptrec.errors import NotFoundError, PromptrecError
-from promptrec.recommender import Item, Recommendation, Recommender
-from promptrec.serve.app import STATIC, create_app
+from promptrec.recommender import Recommender
+from promptrec.serve.app import create_app
 from promptrec.serve.engine.engine import Engine
-from promptrec.serve.page import add_page
-from promptrec.serve.search import TitleSearch
 from promptrec.serve.security import connections
 from promptrec.serve.security.access import Access
-from promptrec.serve.security.guard import Guard
 from promptrec.serve.server import bind
 from promptrec.serve.store import EventStore
 from promptrec.serve.store.sqlite import SqliteStore
 from promptrec.workspace import Workspace
-
-TITLES = [
-    ("50", "Star Wars", ["Action", "Sci-Fi"]),
-    ("172", "Empire Strikes Back, The", ["Action", "Sci-Fi"]),
-    ("181", "Return of the Jedi", ["Action", "Sci-Fi"]),
-    ("evil/1", "<script>alert('x')</script>", ["Horror"]),
-    ("7", "Amélie", ["Comedy", "Romance"]),
-    ("8", "Some Like It Hot", ["Comedy"]),
-    *((str(100 + n), f"Quiet Drama {n}", ["Drama"]) for n in range(14)),
-    *((str(200 + n), f"Late Comedy {n}", ["Comedy"]) for n in range(5)),
-]
-
-
-class SmallRecommender:
-    """Catalogue order, the genre a request names first; what was seen is left out."""
-
-    def __init__(self) -> None:
-        items = pl.DataFrame(
-            {
-                "id": [id_ for id_, _, _ in TITLES],
-                "title": [title for _, title, _ in TITLES],
-                "description": ["" for _ in TITLES],
-                "genres": [genres for _, _, genres in TITLES],
-                "year": [1977.0, *[float("nan")] * (len(TITLES) - 1)],
-            }
-        )
-        events = pl.DataFrame([("ann", "50", 1.0, "view", None, 1.0, None)], schema=EVENT_COLUMNS, orient="row")
-        self.dataset = Dataset(events, items)
-        self.catalogue = self.dataset.catalogue
-
-    def history_of(self, user_id: str) -> list[Event]:
-        return [("50", 1.0, "view")] if user_id == "ann" else []
-
-    def prompts(self) -> list[dict[str, Any]]:
-        return [{"name": "five", "version": 1, "kind": "soft", "words": "loved films", "active": True, "bytes": 9}]
-
-    def recommend(
-        self,
-        history: Sequence[str | Event] = (),
-        request: str | None = None,
-        prompt: str | None = None,
-        k: int = 10,
-        **_: Any,
-    ) -> Recommendation:
-        if request == "explode":
-            raise ZeroDivisionError("a secret of the inside")
-        if prompt not in (None, "five"):
-            raise NotFoundError(f"prompt {prompt!r} is not in this workspace; there are: five")
-        if not 1 <= k <= len(self.catalogue):
-            raise PromptrecError(f"k: expected 1 to {len(self.catalogue)}, found {k}")
-        known, ignored = self.catalogue.history(history)
-        if ignored and not len(known):
-            raise PromptrecError(f"history: none of its {len(ignored)} ids is in the catalogue")
-        wanted = "Comedy" if request and ("comedy" in request.lower() or "喜剧" in request) else None
-        rows = [row for row in range(len(self.catalogue)) if row not in set(known.rows.tolist())]
-        rows.sort(key=lambda row: wanted not in TITLES[row][2] if wanted else 0)
-        because = tuple(f"because of {self.catalogue.title(int(row))}" for row in known.rows[-1:])
-        if request:
-            because = (f"fits your request “{request}”", *because)
-        items = tuple(Item(TITLES[row][0], TITLES[row][1], 1 - row / 100, because) for row in rows[:k])
-        used = ({"name": prompt, "version": 1, "weight": 1.0},) if prompt else ()
-        return Recommendation(items, used, request, tuple(ignored))
 
 
 @pytest.fixture(scope="session")
@@ -109,28 +39,6 @@ def postgres() -> Iterator[PostgresServer]:
     yield server
     server.stop()
     server.remove()
-
-
-@pytest.fixture
-def recommender() -> Recommender:
-    """A small one, or that of the workspace which PROMPTREC_WORKSPACE names (for the screenshot)."""
-    if place := os.environ.get("PROMPTREC_WORKSPACE"):
-        return Recommender.load(place)
-    return cast(Recommender, SmallRecommender())
-
-
-class SmallEngine:
-    """What the page sees of an engine."""
-
-    def __init__(self, recommender: Recommender) -> None:
-        self.recommender = recommender
-        self.deleted = frozenset[str]()
-        self.hidden: tuple[str, ...] = ()
-        self.search = TitleSearch(recommender.catalogue)
-
-    @property
-    def current(self) -> SmallEngine:
-        return self
 
 
 @contextmanager
@@ -146,17 +54,6 @@ def answering(app: FastAPI) -> Iterator[str]:
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
     thread.join()
-
-
-@pytest.fixture
-def address(recommender: Recommender) -> Iterator[str]:
-    """The page alone, over the small recommender."""
-    app = FastAPI(docs_url=None)
-    app.add_middleware(Guard, access=Access(None, local=True))
-    add_page(app, cast(Engine, SmallEngine(recommender)))
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    with answering(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from promptrec.serve.api.prompts import prompt_routes
 from promptrec.serve.api.recommend import recommend_routes
 from promptrec.serve.api.users import user_routes
 from promptrec.serve.engine.engine import Engine
-from promptrec.serve.page import add_page
+from promptrec.serve.pages import add_pages
 from promptrec.serve.problems import RESPONSES, add_problems
 from promptrec.serve.schemas import Problem
 from promptrec.serve.security.access import Access
@@ -39,7 +39,7 @@ def create_app(engine: Engine, access: Access) -> FastAPI:
     add_problems(app)
     for family in FAMILIES:
         app.include_router(family(engine))
-    add_page(app, engine)
+    add_pages(app, engine)
     if access.keys is not None:
         add_login(app, access.keys)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

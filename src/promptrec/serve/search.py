@@ -1,12 +1,16 @@
-"""Find items by words of their titles."""
+"""Find items by words of their titles, or by what they are about."""
 
 from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
+
 from promptrec.data.catalogue import Catalogue
+from promptrec.recommender import Recommender
 
 MOST_FOUND = 20
+MOST_NEAR = 8
 
 
 class TitleSearch:
@@ -25,6 +29,15 @@ class TitleSearch:
         rows = [row for row, title in enumerate(self._folded) if all(word in title for word in words)]
         rows.sort(key=lambda row: (not self._folded[row].startswith(whole), len(self._folded[row])))
         return [(self._catalogue.ids[row], self._catalogue.title(row)) for row in rows[:n]]
+
+
+def nearest(recommender: Recommender, text: str, n: int = MOST_NEAR) -> list[tuple[str, str]]:
+    """(id, title) of the `n` items whose texts are nearest in meaning to `text`, in any language of the encoder."""
+    catalogue, vectors = recommender.catalogue, recommender.vectors
+    meant = recommender.requests.text_encoder.encode([text])[0]
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    rows = np.argsort(-(vectors @ meant) / lengths, kind="stable")[:n].tolist()
+    return [(catalogue.ids[row], catalogue.title(row)) for row in rows]
 
 
 def _fold(text: str) -> str:

@@ -79,6 +79,10 @@ def test_each_scope_opens_what_it_names(guarded: Service, keys: KeyRing) -> None
     assert guarded.client.get("/v1/recommend", headers=bearer("prk_nobody_x")).status_code == 401
     assert needed_scope("GET", "/v1/users/ann") == needed_scope("DELETE", "/v1/users/ann") == "admin"
     assert needed_scope("DELETE", "/v1/items/1") == "write"
+    for path in ("/service/erase", "/prompts", "/prompts/mood/activate", "/tunings"):
+        assert needed_scope("POST", path) == "admin"
+    assert needed_scope("GET", "/data/people/ann") == "admin"
+    assert needed_scope("GET", "/prompts") == needed_scope("POST", "/logout") == "read"
 
 
 def test_a_revoked_key_is_refused_at_once(guarded: Service, keys: KeyRing) -> None:

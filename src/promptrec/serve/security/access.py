@@ -29,12 +29,12 @@ class RefusedError(Exception):
 
 
 def needed_scope(method: str, path: str) -> str:
-    """read: recommendations and looking; write: events and items; admin: prompts and people."""
-    if path.startswith("/v1/users"):
+    """read: recommendations and looking; write: events and items; admin: prompts and people, on the page as well."""
+    if path.startswith(("/v1/users", "/data/people")):
         return "admin"
-    if method in ("GET", "HEAD", "OPTIONS") or path.startswith("/v1/recommend"):
+    if method in ("GET", "HEAD", "OPTIONS") or path.startswith("/v1/recommend") or path == "/logout":
         return "read"
-    return "admin" if path.startswith("/v1/prompts") else "write"
+    return "write" if path.startswith("/v1/") and not path.startswith("/v1/prompts") else "admin"
 
 
 @dataclass

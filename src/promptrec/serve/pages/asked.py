@@ -1,0 +1,88 @@
+"""What a person asks for on the Try view: every state of it is an address that can be sent to somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+MOST_COLUMNS = 3
+PLAIN, WORDS = "plain", "words"
+DEFAULT_COLUMNS = (PLAIN, WORDS)
+ACTIONS = ("add", "like", "hide", "drop", "unhide", "person", "column", "close", "say")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """history: item ids, oldest first, after the events of `person` where there is one. hidden: never to show.
+    columns: what steers each list: `plain` nothing, `words` the request, `p.NAME` a prompt, `w.NAME` both.
+    weight, diversity: in percent.
+    """
+
+    person: str = ""
+    history: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    request: str = ""
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    weight: int = 50
+    diversity: int = 0
+
+    @classmethod
+    def of(cls, given: QueryParams) -> Asked:
+        """Read an address; what cannot be a value is taken for its default."""
+        return cls(
+            person=given.get("u", "").strip()[:200],
+            history=_unique(given.getlist("h")),
+            hidden=_unique(given.getlist("x")),
+            request=given.get("request", "").strip(),
+            columns=tuple(given.getlist("c"))[:MOST_COLUMNS] or DEFAULT_COLUMNS,
+            weight=_percent(given.get("w"), 50),
+            diversity=_percent(given.get("d"), 0),
+        ).after(given)
+
+    def after(self, given: QueryParams) -> Asked:
+        """What the button that was pressed makes of it."""
+        asked = self
+        for id_ in (*given.getlist("add"), *given.getlist("like")):
+            hidden = tuple(other for other in asked.hidden if other != id_)
+            asked = replace(asked, history=_unique([*asked.history, id_]), hidden=hidden)
+        for id_ in given.getlist("hide"):
+            asked = replace(asked, hidden=_unique([*asked.hidden, id_]))
+        for id_ in given.getlist("drop"):
+            asked = replace(asked, history=tuple(other for other in asked.history if other != id_))
+        if "unhide" in given:
+            asked = replace(asked, hidden=())
+        if "person" in given:
+            asked = replace(asked, person=given["person"].strip()[:200])
+        if "say" in given:
+            asked = replace(asked, request=given["say"].strip())
+        if "column" in given and len(asked.columns) < MOST_COLUMNS:
+            asked = replace(asked, columns=(*asked.columns, given["column"]))
+        if given.get("close", "").isdigit() and len(asked.columns) > 1:
+            closed = int(given["close"])
+            asked = replace(asked, columns=tuple(one for n, one in enumerate(asked.columns) if n != closed))
+        return asked
+
+    @property
+    def empty(self) -> bool:
+        return not (self.person or self.history or self.request)
+
+    def query(self) -> str:
+        """The query string of the address."""
+        pairs = [("u", self.person)] if self.person else []
+        pairs += [("h", id_) for id_ in self.history]
+        pairs += [("request", self.request)] if self.request else []
+        pairs += [("c", column) for column in self.columns] if self.columns != DEFAULT_COLUMNS else []
+        pairs += [("w", str(self.weight))] if self.weight != 50 else []
+        pairs += [("d", str(self.diversity))] if self.diversity else []
+        pairs += [("x", id_) for id_ in self.hidden]
+        return urlencode(pairs)
+
+
+def _unique(ids: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(id_ for id_ in ids if id_))
+
+
+def _percent(given: str | None, otherwise: int) -> int:
+    return min(int(given), 100) if given and given.isascii() and given.isdigit() else otherwise

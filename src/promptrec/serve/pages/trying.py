@@ -1,0 +1,235 @@
+"""The Try view, at `/`: a history, a request and prompts in; up to three lists side by side out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from pydantic import ValidationError
+
+from promptrec.errors import NotFoundError, PromptrecError
+from promptrec.serve.engine.engine import MOST_LIVE, Engine
+from promptrec.serve.engine.release import Release
+from promptrec.serve.pages.asked import ACTIONS, MOST_COLUMNS, PLAIN, WORDS, Asked
+from promptrec.serve.pages.cards import Card, cards
+from promptrec.serve.pages.reasons import in_words
+from promptrec.serve.pages.rendering import Words, go, language_of, render, words_in
+from promptrec.serve.pages.routing import page_router
+from promptrec.serve.schemas import MOST_HISTORY, MOST_REQUEST, RecommendIn
+from promptrec.serve.search import nearest
+from promptrec.serve.store import StoreUnavailableError
+
+SHOWN = 10
+LOOKED_AT = 100  # how far down the first list an item's rank there is looked for
+SAMPLES = 8
+CHIPS = 12
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One list. gone: titles of the first list that it does not have."""
+
+    steering: str
+    cards: Sequence[Card] = ()
+    problem: str = ""
+    notes: Sequence[str] = ()
+    waits: bool = False  # for the words of a request
+    gone: Sequence[str] = ()
+
+    @property
+    def moved(self) -> int:
+        return sum(card.moved in ("up", "new") for card in self.cards)
+
+
+def try_pages(engine: Engine) -> APIRouter:
+    routes = page_router()
+
+    @routes.get("/")
+    async def page(http: Request) -> Response:
+        asked = Asked.of(http.query_params)
+        if "hx-request" not in http.headers and any(action in http.query_params for action in ACTIONS):
+            return go(f"/?{asked.query()}")
+        release, words = engine.current, words_in(language_of(http))
+        asked, problems = checked(asked, release, words)
+        history = await history_of(engine, release, asked)
+        columns = await lists(engine, release, asked, history, words) if not asked.empty else []
+        q = http.query_params.get("q", "")
+        response = render(
+            http,
+            "try.html",
+            asked=asked,
+            history=_chips(release, asked.history[-CHIPS:]),
+            earlier=max(len(asked.history) - CHIPS, 0),
+            events=len(history) - len(asked.history),
+            columns=columns,
+            choices=choices(release),
+            problems=problems,
+            count=len(release.recommender.catalogue) - len(release.deleted),
+            most=MOST_REQUEST,
+            most_columns=MOST_COLUMNS,
+            samples=_samples(release) if asked.empty else [],
+            people=list(release.recommender.dataset.histories.users[:3]) if asked.empty else [],
+            found=find(release, q, asked) if q else None,
+            q=q,
+        )
+        if "hx-request" in http.headers:
+            response.headers["HX-Push-Url"] = f"/?{asked.query()}"
+        return response
+
+    @routes.get("/page/search")
+    def search(http: Request, q: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
+        found = find(engine.current, q, Asked.of(http.query_params))
+        return render(http, "found.html", q=q.strip(), found=found)
+
+    @routes.get("/page/why")
+    async def why(http: Request, item: str, of: int = 0) -> HTMLResponse:
+        words, release = words_in(language_of(http)), engine.current
+        asked, _ = checked(Asked.of(http.query_params), release, words)
+        history = await history_of(engine, release, asked)
+        steering = asked.columns[min(max(of, 0), len(asked.columns) - 1)]
+        query = _query(asked, history, steering, 1, explain=True)
+        query = query.model_copy(update={"allow": [item], "exclude": [], "seen": "include", "diversity": 0.0})
+        answer = await engine.recommend(query)
+        reasons = [in_words(reason, words) for one in answer["items"] for reason in one["reasons"]]
+        return render(http, "why.html", reasons=reasons)
+
+    @routes.get("/page/picture/{item_id:path}")
+    def picture(item_id: str) -> FileResponse:
+        catalogue = engine.current.recommender.catalogue
+        name = catalogue.describe(catalogue.row(item_id)).get("image")
+        file = engine.workspace.dataset / Path(str(name))
+        if not name or file.suffix.lower() not in PICTURES or not file.is_file():
+            raise NotFoundError(f"item {item_id!r} has no picture")
+        return FileResponse(file)
+
+    return routes
+
+
+def checked(asked: Asked, release: Release, words: Words) -> tuple[Asked, list[str]]:
+    """What can be asked of this release, and what was left out of it."""
+    catalogue, problems = release.recommender.catalogue, []
+    rows = catalogue.rows(asked.history)
+    unknown = [id_ for id_, row in zip(asked.history, rows, strict=True) if row < 0]
+    if unknown:
+        problems.append(words("try.unknown", ids=", ".join(unknown[:5])))
+        asked = replace(asked, history=tuple(id_ for id_ in asked.history if id_ not in unknown))
+    if len(asked.history) > MOST_HISTORY:
+        problems.append(words("try.long_history", most=MOST_HISTORY))
+        asked = replace(asked, history=asked.history[-MOST_HISTORY:])
+    if len(asked.request) > MOST_REQUEST:
+        problems.append(words("try.long_request", length=len(asked.request), most=MOST_REQUEST))
+        asked = replace(asked, request="")
+    hidden = tuple(id_ for id_, row in zip(asked.hidden, catalogue.rows(asked.hidden), strict=True) if row >= 0)
+    return replace(asked, hidden=hidden), problems
+
+
+async def history_of(engine: Engine, release: Release, asked: Asked) -> list[str]:
+    """The ids of a person's events, from dataset and store, and then those that were chosen here."""
+    ids: list[str] = []
+    if asked.person:
+        ids = [event[0] for event in release.recommender.history_of(asked.person)]
+        with contextlib.suppress(StoreUnavailableError):  # the answer says so itself
+            ids += [one.item_id for one in await asyncio.to_thread(engine.store.history, asked.person, MOST_LIVE)]
+    return [*ids, *asked.history]
+
+
+async def lists(engine: Engine, release: Release, asked: Asked, history: Sequence[str], words: Words) -> list[Column]:
+    """All columns at once, so that the model sees them as one batch; ranks are those of the first."""
+    size = len(release.recommender.catalogue)
+    shown = min(SHOWN, size)
+    calls = [_answer(engine, asked, history, steering, shown) for steering in asked.columns]
+    if len(asked.columns) > 1:
+        calls.append(_answer(engine, asked, history, asked.columns[0], min(LOOKED_AT, size)))
+    answers = await asyncio.gather(*calls)
+    first = _items(answers[0])
+    ranks = {item["id"]: rank for rank, item in reversed(list(enumerate(_items(answers[-1]), 1)))}
+    ranks.update({item["id"]: rank for rank, item in enumerate(first, 1)})
+    columns = []
+    for place, (steering, answer) in enumerate(zip(asked.columns, answers, strict=False)):
+        if answer is None or isinstance(answer, str):
+            columns.append(Column(steering, problem=answer or "", waits=answer is None))
+            continue
+        made = cards(release.recommender.catalogue, answer["items"], ranks if place else None, shown)
+        kept = {card.id for card in made}
+        gone = [item["title"] for item in first if item["id"] not in kept] if place else []
+        notes = [words("try.fallback")] if answer["fallback"] else answer["notes"]
+        columns.append(Column(steering, made, notes=notes, gone=gone))
+    return columns
+
+
+def _items(answer: dict[str, Any] | str | None) -> list[dict[str, Any]]:
+    return answer["items"] if isinstance(answer, dict) else []
+
+
+async def _answer(
+    engine: Engine, asked: Asked, history: Sequence[str], steering: str, k: int
+) -> dict[str, Any] | str | None:
+    """The answer, what went wrong in words, or None where the column waits for words."""
+    if steering == WORDS and not asked.request:
+        return None
+    try:
+        return await engine.recommend(_query(asked, history, steering, k))
+    except PromptrecError as error:
+        return str(error)
+
+
+def _query(asked: Asked, history: Sequence[str], steering: str, k: int, explain: bool = False) -> RecommendIn:
+    """One column's call. A person with no other likes is asked for by id, so that times of events count."""
+    source: dict[str, Any] = {"history": list(history)[-MOST_HISTORY:]}
+    if asked.person and not asked.history:
+        source = {"user_id": asked.person}
+    kind, _, name = steering.partition(".")
+    try:
+        return RecommendIn(
+            **source,
+            request=asked.request if asked.request and kind in (WORDS, "w") else None,
+            request_weight=asked.weight / 100,
+            prompt=name or None,
+            k=k,
+            exclude=list(asked.hidden),
+            diversity=asked.diversity / 100,
+            explain=explain,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise PromptrecError(f"{first['loc'][0]}: {first['msg']}, found {first['input']!r}"[:300]) from None
+
+
+def choices(release: Release) -> list[tuple[str, str]]:
+    """What can steer a column: its word in the address, and the prompt's name or nothing."""
+    names = sorted({card["name"] for card in release.recommender.prompts()})
+    return [(PLAIN, ""), (WORDS, ""), *((f"{kind}.{name}", name) for name in names for kind in "pw")]
+
+
+def find(release: Release, q: str, asked: Asked) -> dict[str, Any]:
+    """Titles with the words of `q`; where there are none, those nearest in meaning; and people whose id begins so."""
+    left_out = {*asked.history, *release.deleted}
+    text = q.strip()[:200]
+    titles = [(id_, title) for id_, title in release.search.find(text) if id_ not in left_out]
+    near = []
+    if text and not titles:
+        near = [(id_, title) for id_, title in nearest(release.recommender, text) if id_ not in left_out]
+    users = release.recommender.dataset.histories.users
+    people = [text] if text and text in users else []
+    people += [user for user in users if text and user.startswith(text) and user != text][: 3 - len(people)]
+    return {"titles": titles, "near": near, "people": people}
+
+
+def _chips(release: Release, ids: Sequence[str]) -> list[tuple[str, str]]:
+    catalogue = release.recommender.catalogue
+    return [(id_, catalogue.title(catalogue.row(id_))) for id_ in ids]
+
+
+def _samples(release: Release) -> list[tuple[str, str]]:
+    catalogue = release.recommender.catalogue
+    rows = [int(row) for row in release.popular[: SAMPLES + len(release.deleted)]]
+    return [(catalogue.ids[row], catalogue.title(row)) for row in rows if catalogue.ids[row] not in release.deleted][
+        :SAMPLES
+    ]

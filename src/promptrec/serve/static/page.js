@@ -1,0 +1,77 @@
+// Keys, sliders and failures of the page. Every control also works as a plain form without this file.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-now]")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("keydown", (event) => {
+  const target = event.target;
+  const typing = target.matches("input:not([type=range]), textarea, select");
+  if (event.key === "/" && !typing && $("search")) {
+    event.preventDefault();
+    $("search").focus();
+  }
+  const options = [...document.querySelectorAll("#found .option")];
+  const place = options.indexOf(target);
+  if (target.id !== "search" && place < 0) return;
+  const search = $("search");
+  if (event.key === "ArrowDown" && options.length) {
+    event.preventDefault();
+    options[Math.min(place + 1, options.length - 1)].focus();
+  } else if (event.key === "ArrowUp" && place >= 0) {
+    event.preventDefault();
+    (options[place - 1] || search).focus();
+  } else if (event.key === "Escape") {
+    $("found").replaceChildren();
+    search.focus();
+  } else if (event.key === "Enter" && target.id === "search") {
+    event.preventDefault();
+    if (options.length) options[0].click();
+  }
+});
+
+// What was found goes when the reader turns to something else.
+document.addEventListener("focusin", (event) => {
+  const found = $("found");
+  if (found && !found.contains(event.target) && event.target.id !== "search") found.replaceChildren();
+});
+
+let from = "";
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const button = event.detail.requestConfig?.triggeringEvent?.submitter;
+  from = button ? button.name : "";
+  document.body.classList.add("waiting");
+});
+document.addEventListener("htmx:afterRequest", () => document.body.classList.remove("waiting"));
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target?.id !== "page") return;
+  fail("");
+  // The search goes on after a choice; another button's place is taken by its successor or by the lists.
+  if (from === "add" || from === "drop" || from === "person") $("search")?.focus();
+  else if (document.activeElement === document.body && from) $("page")?.querySelector("select, button.main")?.focus({ preventScroll: true });
+  for (const link of document.querySelectorAll("[data-switch]")) {
+    const address = new URL(location.href);
+    address.searchParams.set("lang", link.dataset.switch);
+    link.href = address.search;
+  }
+});
+
+// A call that fails leaves the page, and what was typed, as they are, and says what happened.
+function fail(text) {
+  $("failure").textContent = text;
+  $("failure").hidden = !text;
+}
+document.addEventListener("htmx:sendError", () => fail(document.body.dataset.offline));
+document.addEventListener("htmx:timeout", () => fail(document.body.dataset.slow));
+document.addEventListener("htmx:responseError", (event) => {
+  let detail = "";
+  try {
+    detail = JSON.parse(event.detail.xhr.responseText).detail || "";
+  } catch {
+    // not a problem document
+  }
+  fail(`${document.body.dataset.failed} ${detail}`);
+});

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from browsing import SCRIPT, Site, faults
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_words_are_seen_at_work_then_saved_then_rolled_back(page: Page) -> None:
+    page.goto("/prompts")
+    page.get_by_label("Seen through the eyes").fill("p1")
+    page.get_by_label("What it should say").press_sequentially("comedy")
+    expect(page.locator("#preview")).to_contain_text("With these words")
+    expect(page.locator("#preview .plain-list").nth(1)).to_contain_text("Comedy film")
+    page.locator("#name").fill("No Such Name")
+    page.get_by_role("button", name="Save and activate").click()
+    expect(page.get_by_role("alert")).to_contain_text("prompt name 'No Such Name'")
+    expect(page.get_by_label("What it should say")).to_have_value("comedy")
+    page.locator("#name").fill("evening")
+    page.get_by_role("button", name="Save and activate").click()
+    expect(page.get_by_role("heading", name="evening")).to_be_visible()
+    page.goto("/prompts")
+    page.get_by_label("What it should say").fill(SCRIPT)
+    page.locator("#name").fill("evening")
+    page.get_by_role("button", name="Save and activate").click()
+    expect(page.get_by_role("heading", name="evening version 2")).to_be_visible()
+    expect(page.locator("main > .words-of")).to_have_text(SCRIPT)
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(page.locator(".timeline .active")).to_contain_text("version 1")
+    page.get_by_role("link", name="See it at work").click()
+    expect(page.locator("#column-1 .card").first).to_be_visible()
+
+
+def test_tuning_shows_progress_survives_a_reload_and_gives_a_prompt(page: Page) -> None:
+    page.goto("/prompts")
+    page.locator("#tune-name").fill("loved")
+    page.get_by_label("Scenario").fill("rating >")
+    page.get_by_role("button", name="Tune", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("is not a valid SQL expression")
+    expect(page.get_by_label("Scenario")).to_have_value("rating >")
+    page.get_by_label("Scenario").fill("rating = 5")
+    page.get_by_role("button", name="Tune", exact=True).click()
+    expect(page.get_by_role("heading", name="Running")).to_be_visible()
+    page.reload()
+    expect(page.locator("progress")).to_be_visible()
+    expect(page.get_by_role("heading", name="Done")).to_be_visible(timeout=60_000)
+    assert faults(page) == []
+    page.get_by_role("link", name="See the prompt").click()
+    expect(page.get_by_role("heading", name="What it scores against no prompt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Lifts these items")).to_be_visible()
+    assert faults(page) == []
+
+
+def test_a_cancelled_tuning_ends_and_keeps_what_was_typed(page: Page, site: Site) -> None:
+    page.goto("/prompts")
+    page.locator("#tune-name").fill("given-up")
+    page.get_by_label("Scenario").fill("rating = 3")
+    page.get_by_role("button", name="Tune", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+    expect(page.get_by_label("Scenario")).to_have_value("rating = 3")
+    assert not (site.workspace / "prompts" / "given-up").exists()
+    page.goto("/prompts")
+    expect(page.locator("#tune")).to_contain_text(re.compile("given-up.*Cancelled"))
