@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from promptrec.recommender import Recommender
 from promptrec.report import evaluate
@@ -107,16 +107,7 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(10_000)
     complaints: list[str] = []
-    # A call that is answered with an error is said by chromium as well; the tests that provoke one check the page.
-    page.on(
-        "console",
-        lambda message: (
-            complaints.append(message.text)
-            if message.type == "error"
-            and not message.text.startswith(("Failed to load resource", "Response Status Error"))
-            else None
-        ),
-    )
+    page.on("console", lambda message: complaints.append(message.text) if _odd(message) else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
@@ -145,3 +136,9 @@ def overflow(page: Page) -> int:
     """How many pixels the page is wider than its window."""
     wider: int = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     return wider
+
+
+def _odd(message: ConsoleMessage) -> bool:
+    """A complaint, but not about a call that was answered with an error: the tests that provoke one check the page."""
+    answered = ("Failed to load resource", "Response Status Error")
+    return message.type == "error" and not message.text.startswith(answered)
