@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from promptrec.recommender import Recommender
 from promptrec.report import evaluate
@@ -130,6 +130,11 @@ def faults(page: Page) -> list[str]:
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"][:3]
     ]
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's own calls, such as those for the first reasons, are answered."""
+    expect(page.locator(".htmx-request, details[open] .reasons > .hint")).to_have_count(0)
 
 
 def overflow(page: Page) -> int:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from browsing import Site, faults, overflow
+from browsing import Site, faults, overflow, settled
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -43,7 +43,7 @@ def test_views_fit_and_have_no_fault(browser: Browser, site: Site, language: str
     found: dict[str, list[str]] = {}
     for name, path in VIEWS.items():
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         assert page.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-Hans"}[language]
         wider = overflow(page)
         wrong = [*faults(page), *([f"{wider} pixels too wide"] if wider > 0 else [])]
@@ -92,7 +92,7 @@ def test_screenshots(browser: Browser, site: Site, tmp_path: Path) -> None:
         )
         page = context.new_page()
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         page.screenshot(path=first.with_name(name))
         assert first.with_name(name).stat().st_size > 10_000
         context.close()

@@ -66,7 +66,8 @@ class Asked:
 
     @property
     def empty(self) -> bool:
-        return not (self.person or self.history or self.request)
+        """Whether there is nothing to go by: no person, no history, no words and no prompt."""
+        return not (self.person or self.history or self.request or any("." in column for column in self.columns))
 
     def query(self) -> str:
         """The query string of the address."""
