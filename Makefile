@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test docs browser postgres lint types bench-demo bench-evaluate bench-import bench-models bench-peers bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-demo bench-evaluate bench-import bench-models bench-peers bench-page bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -62,6 +62,9 @@ $(PEERS)/.ready:
 	$(PEERS)/recbole/bin/python -m pip install --quiet 'numpy<2' $(RECBOLE)
 	$(PEERS)/recbole/bin/python -m pip install --quiet --no-deps recbole==1.2.1
 	touch $@
+
+bench-page: setup  ## how fast, heavy and accessible the page is, into bench/results/page.json
+	$(BIN)/python bench/page.py
 
 bench-prompts: setup  ## what prompts cost and reach on MovieLens-1M, into bench/results/prompts.json
 	$(BIN)/python bench/prompts.py
