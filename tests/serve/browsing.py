@@ -90,8 +90,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, trained_service: Path) -> Ite
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One a file: while it lives, playwright's event loop runs in this thread, and no other test can run its own."""
     if not CHROMIUM.exists() and "CI" not in os.environ:
         pytest.skip(f"there is no {CHROMIUM}")
     with sync_playwright() as playwright:
