@@ -41,7 +41,9 @@ VIEWS = (
     "/quality",
     "/service",
 )
-_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+_PAINT = """() => new Promise(done => new PerformanceObserver(list => {
+  for (const paint of list.getEntriesByName('first-contentful-paint')) done(paint.startTime);
+}).observe({type: 'paint', buffered: true}))"""
 _READY = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
 _MOVED = """() => new Promise(done => {
   const began = performance.now();
