@@ -70,5 +70,6 @@ def test_the_readme_runs_on_a_cut(
     assert rows[0].startswith("40 questions")
     mrr = {row[:34].strip(): float(row[34:39]) for row in rows[2:]}
     assert mrr["BM25, untuned"] > mrr["promptrec, meaning alone"]
-    assert mrr["promptrec, --lexical"] == pytest.approx(mrr["BM25, untuned"], abs=0.15)
+    with_words = next(value for name, value in mrr.items() if name.startswith("promptrec, --lexical"))
+    assert with_words == pytest.approx(mrr["BM25, untuned"], abs=0.15)
     assert "both, and who answered" in mrr
