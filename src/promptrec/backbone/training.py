@@ -29,10 +29,11 @@ LEARNING_RATE = 2e-3
 EPOCHS = 30
 NEGATIVES = 1_024
 SHORT, MANY = 20, 5_000
-SHORT_HISTORIES = Settings(3e-3, NEGATIVES, batch=128, epochs=40, network={"dropout": 0.5, "length": 50})
+SHORT_HISTORIES = Settings(
+    3e-3, NEGATIVES, batch=128, epochs=40, sorted_together=50, network={"dropout": 0.5, "length": 50}
+)
 PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
-SORTED_TOGETHER = 50
 
 
 def train_sequence(
@@ -75,7 +76,7 @@ def train_sequence(
     }
     facts = fit(
         Run(network, optimizer, schedule, rng, epoch=-1),
-        batches=lambda: _batches(split, lengths, config.length, settings.batch, rng),
+        batches=lambda: _batches(split, lengths, config.length, settings, rng),
         loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
         validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
         epochs=settings.epochs,
@@ -106,7 +107,7 @@ def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[His
 
 
 def _batches(
-    split: Split, trained: np.ndarray, longest: int, size_of_batch: int, rng: np.random.Generator
+    split: Split, trained: np.ndarray, longest: int, settings: Settings, rng: np.random.Generator
 ) -> Iterator[list[History]]:
     """Every training event once as a target: histories are cut into windows at a place that changes each epoch."""
     windows = []
@@ -117,13 +118,14 @@ def _batches(
             start = max(0, stop - 1 - size)
             windows.append((int(person), start, stop))
             stop, size = start + 1, longest
-    # Histories of about one length go together, so that little is padded; which ones, changes each epoch.
+    # Histories of about one length may go together, so that little is padded; which ones, changes each epoch.
     order, batches = rng.permutation(len(windows)), []
     lengths = np.array([stop - start for _, start, stop in windows])
-    for start in range(0, len(order), size_of_batch * SORTED_TOGETHER):
-        some = order[start : start + size_of_batch * SORTED_TOGETHER]
+    together = settings.batch * settings.sorted_together
+    for start in range(0, len(order), together):
+        some = order[start : start + together]
         some = some[np.argsort(lengths[some], kind="stable")]
-        batches += [some[i : i + size_of_batch] for i in range(0, len(some), size_of_batch)]
+        batches += [some[i : i + settings.batch] for i in range(0, len(some), settings.batch)]
     for i in rng.permutation(len(batches)):
         yield [split.histories.slice(*windows[j]) for j in batches[i]]
 
