@@ -26,7 +26,7 @@ postgres:  # the event store's tests start a PostgreSQL server of their own; CI 
 	@if [ -n "$$CI" ] && [ ! -d /usr/lib/postgresql ]; then apt-get update -qq && apt-get install -qq -y postgresql; fi
 
 docs: setup  ## every verb and option has its page, links lead somewhere
-	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/python -m pytest tests/test_pages_of_verbs.py
 
 lint: setup  ## style and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
