@@ -26,8 +26,8 @@ from pathlib import Path
 from promptrec.recommender import Recommender
 from promptrec.tune.improve import improve
 from promptrec.workspace import Workspace
-import promptrec.tune.gradient
-promptrec.tune.gradient.STEPS = 60
+from promptrec.tune import gradient
+gradient.STEPS = 60
 root = Path(sys.argv[1])
 improve(Recommender.load(root), Workspace(root), "loop", 1.5, 600, "rating = 5", "films", limit=100)
 """
@@ -85,6 +85,7 @@ def test_a_killed_run_goes_on_where_it_stopped(fresh: Path) -> None:
         log = next(iter((fresh / "runs").glob("improve-loop-*/log.jsonl")), None)
         if log and len(log.read_text().splitlines()) >= 3:
             break
+        assert running.poll() is None, "the run ended before it could be killed"
         time.sleep(0.1)
     running.send_signal(signal.SIGKILL)
     running.wait()

@@ -33,8 +33,8 @@ def test_the_related_prompt_is_ranked_first_and_started_from(fresh: Recommender)
     assert next(row["name"] for row in prompt.card["ranked"]) == "war"
     assert {row["name"] for row in prompt.card["ranked"]} == {"war", "romance", "comedy", NOTHING}
     assert prompt.words.endswith("from war")
-    answer = fresh.recommend(["W0", "C1"], prompt="few", k=5)
-    assert {item.id[0] for item in answer} == {"W"}
+    tested = prompt.card["test"]["ndcg@10"]
+    assert tested["with"]["value"] >= tested["without"]["value"]
 
 
 def test_where_nothing_saved_helps_it_starts_from_nothing(fresh: Recommender) -> None:

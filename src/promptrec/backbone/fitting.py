@@ -65,6 +65,7 @@ def fit(
 def _epoch(run: Run, batches: Iterable[Batch], loss: Callable[[Batch], torch.Tensor], epoch: int) -> float:
     """One pass over the batches; the mean loss. On CUDA products are computed in bfloat16."""
     where = next(run.network.parameters()).device.type
+    torch.use_deterministic_algorithms(True, warn_only=True)  # threads add gradients of one item in any order otherwise
     run.network.train()
     total, steps = 0.0, 0
     for batch in batches:

@@ -113,12 +113,22 @@ class SqliteStore(EventStore):
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=WAIT)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.Error as error:
-            connection.close()
-            raise self._broken(error) from None
-        return connection
+        deadline = time.monotonic() + WAIT
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return connection
+            except sqlite3.Error as error:
+                # Two processes that open a new file at once: SQLite does not wait for a change of the journal's mode.
+                if (
+                    isinstance(error, sqlite3.OperationalError)
+                    and "locked" in str(error)
+                    and time.monotonic() < deadline
+                ):
+                    time.sleep(0.01)
+                    continue
+                connection.close()
+                raise self._broken(error) from None
 
     def _migrate(self) -> None:
         try:
