@@ -14,6 +14,18 @@ from promptrec.errors import PromptrecError
 MAPPING = Path(__file__).parents[2] / "examples" / "shop" / "shop.toml"
 
 
+def keep_fewer_items(folder: Path) -> None:
+    """The campaign's, those that the README asks about, and those that two people or more bought."""
+    events, items = (pl.read_csv(folder / f"{name}.csv.gz", infer_schema=False) for name in ("events", "items"))
+    bought_again = events.filter(pl.len().over("item_id") > 1)["item_id"]
+    asked_about = pl.col("item_id").is_in(["1345", "279", "301"])
+    in_campaign = pl.col("attributes").str.split("|").list.contains("Men's")
+    items = items.filter(asked_about | in_campaign | pl.col("item_id").is_in(bought_again.implode()))
+    items.write_csv(folder / "items.csv.gz", compression="gzip")
+    events = events.filter(pl.col("item_id").is_in(items["item_id"].implode()))
+    events.write_csv(folder / "events.csv.gz", compression="gzip")
+
+
 def test_the_readme_runs_on_a_cut(
     run: Callable[[str], str],
     follow: Callable[[str], dict[str, str]],
@@ -23,6 +35,7 @@ def test_the_readme_runs_on_a_cut(
 ) -> None:
     monkeypatch.setenv("PROMPTREC_DATA", str(published))
     run("python examples/shop/cut.py 80 data")
+    keep_fewer_items(tmp_path / "data/beauty")
     monkeypatch.setenv("PROMPTREC_DATA", str(tmp_path / "data"))
 
     printed = follow("shop/README.md")
