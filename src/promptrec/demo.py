@@ -40,7 +40,10 @@ def demo(workspace: Workspace, seed: int = 0) -> dict[str, Any]:
                 say(f"  {item.score:.3f}  {item.title}  ({'; '.join(item.reasons)})")
     with _step("5 tune", seconds):
         prompt = tune(recommender, "five-stars", "rating = 5", "films that people rate with five stars", seed)
-        say(f"people kept out of training: {prompt.card['test']}")
+        say("on people kept out of training:")
+        for metric, found in prompt.card["test"].items():
+            gain = "{value:+.4f} ({low:+.4f} to {high:+.4f})".format(**found["difference"])
+            say(f"  {metric:12} {found['without']['value']:.4f} without, {found['with']['value']:.4f} with: {gain}")
     with _step("6 evaluate", seconds):
         report, folder = evaluate(recommender, workspace, "five-stars", seed, REQUESTS, seconds)
     for model in report["models"]:
