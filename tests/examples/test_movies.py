@@ -10,8 +10,6 @@ from polars.testing import assert_frame_equal
 
 from promptrec import Recommender
 from promptrec.data.dataset import Dataset
-from promptrec.data.sources import fetch
-from promptrec.workspace import Workspace
 
 TRAVEL = Path(__file__).parents[2] / "examples" / "movies" / "travel"
 REQUEST = "请推荐与用户“旅游”和“美食”兴趣相关的物品"
@@ -44,9 +42,15 @@ def test_the_catalogue_and_its_people_are_what_the_generator_makes() -> None:
 
 
 def test_the_readme_runs_on_a_cut(
-    follow: Callable[[str], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[[str], str],
+    follow: Callable[[str], dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = fetch("movielens-100k", Workspace(tmp_path / "whole"))
+    run("python examples/movies/convert.py all")
+    monkeypatch.setenv("PROMPTREC_DATA", str(tmp_path / "all"))
+    run("promptrec data import examples/movies/movies.toml --yes -w whole")
+    whole = Dataset.load(tmp_path / "whole/dataset")
     films = whole.events["item"].value_counts(sort=True)["item"].head(300)
     people = whole.events["user"].unique(maintain_order=True).head(80)
     events = whole.events.filter(pl.col("user").is_in(people.implode()), pl.col("item").is_in(films.implode()))
