@@ -11,11 +11,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptrec.errors import PromptrecError
 from promptrec.progress import say
 from promptrec.serve.store.contract import Durability
 from promptrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEYS = "keys.json"
@@ -63,12 +67,13 @@ def run(settings: ServeSettings) -> None:
 
 
 def work(settings: ServeSettings, listening: socket.socket) -> None:
-    """One process's whole life: load, answer, finish, let go."""
+    """One process's whole life: load, answer, finish, let go. Where nothing is trained it waits for that, and says so."""
     import torch
     import uvicorn
 
     from promptrec.serve.app import create_app
     from promptrec.serve.engine.engine import Engine
+    from promptrec.serve.pages.untrained import UntilTrained, is_trained
     from promptrec.serve.security import connections
     from promptrec.serve.security.access import Access
     from promptrec.serve.security.keys import KeyRing
@@ -79,21 +84,32 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
     place = Workspace(settings.workspace)
     keys = KeyRing(place.root / KEYS)
     access = Access(keys if keys.keys() else None, _local(settings.host) and not keys.keys(), settings.workers)
-    store = open_store(settings.store or f"sqlite:///{place.state.absolute()}", settings.durability)
-    try:
-        engine = Engine(place, store, store_name(settings.store))
-        try:
+    held = contextlib.ExitStack()
+
+    def service() -> ASGIApp:
+        with contextlib.ExitStack() as opened:
+            store = open_store(settings.store or f"sqlite:///{place.state.absolute()}", settings.durability)
+            opened.callback(store.close)
+            engine = Engine(place, store, store_name(settings.store))
+            opened.callback(engine.close)
             app = create_app(engine, access)
-            say(f"promptrec answers at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            # uvicorn finishes what is being answered before it passes the signal on.
+            held.push(opened.pop_all())
+        return app
+
+    with held:
+        waiting = None if is_trained(place) else UntilTrained(place, access, service)
+        app = waiting or service()
+        does = "answers" if waiting is None else "has nothing trained yet and says what to do"
+        say(f"promptrec {does} at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # uvicorn finishes what is being answered before it passes the signal on.
+        try:
             with contextlib.suppress(KeyboardInterrupt):
                 config = uvicorn.Config(app, log_level="warning", **connections.options())
                 uvicorn.Server(config).run(sockets=[listening])
         finally:
-            engine.close()
-    finally:
-        store.close()
+            if waiting is not None:
+                waiting.close()
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -75,3 +75,11 @@ document.addEventListener("htmx:responseError", (event) => {
   }
   fail(`${document.body.dataset.failed} ${detail}`);
 });
+
+// A page that waits for the first model turns into the service once there is one.
+if ("waits" in document.body.dataset) {
+  setInterval(async () => {
+    const ready = await fetch("/ready").catch(() => null);
+    if (ready?.ok) location.reload();
+  }, 2000);
+}
