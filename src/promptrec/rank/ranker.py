@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +16,16 @@ from promptrec.index.contract import Found, ItemIndex, Kind, Mask, best_of
 from promptrec.prompt.query import Query
 from promptrec.rank.diversity import candidates, varied
 from promptrec.rank.lexical import Lexical
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is looked for in the index: the best `count` items for a query that are not in `out` and are `allowed`."""
+
+    query: Query
+    count: int
+    out: Rows
+    allowed: Mask | None
 
 
 class Ranker:
@@ -35,15 +47,29 @@ class Ranker:
         if query.request is not None and self.lexical is not None:
             rows, scores = self._by_words_too(query, self.lexical, count, out, allowed)
         else:
-            with torch.inference_mode():
-                encoded = self.backbone.encode_queries([query]).float().cpu().numpy()
-            found, best = self.index.search(encoded, count, [out], allowed)
-            there = found[0] >= 0
-            rows, scores = found[0][there], best[0][there]
+            rows, scores = self.nearest([Ask(query, count, out, allowed)])[0]
         if diversity and len(rows):
             chosen = varied(scores, self._vectors(rows), k, diversity)
             rows, scores = rows[chosen], scores[chosen]
         return rows, scores
+
+    def nearest(self, asks: Sequence[Ask]) -> list[Found]:
+        """Rows and scores for each, best first; asks that come together are encoded and looked for together."""
+        with torch.inference_mode():
+            encoded = self.backbone.encode_queries([ask.query for ask in asks]).float().cpu().numpy()
+        together: dict[int, list[int]] = {}
+        for place, ask in enumerate(asks):
+            together.setdefault(id(ask.allowed), []).append(place)
+        answers: list[Found] = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))] * len(asks)
+        for places in together.values():
+            count = max(asks[place].count for place in places)
+            out, allowed = [asks[place].out for place in places], asks[places[0]].allowed
+            found, best = self.index.search(encoded[places], count, out, allowed)
+            for i, place in enumerate(places):
+                own = found[i, : asks[place].count]
+                there = own >= 0
+                answers[place] = (own, best[i, : len(own)]) if there.all() else (own[there], best[i, : len(own)][there])
+        return answers
 
     def _by_words_too(self, query: Query, lexical: Lexical, count: int, out: Rows, allowed: Mask | None) -> Found:
         scores = lexical.blend(self.backbone.score([query])[0], query.request or "")
