@@ -32,6 +32,12 @@ def test_movielens(workspace: Workspace) -> None:
     assert Dataset.load(workspace.dataset).hash == dataset.hash
 
 
+def test_genres_that_the_file_calls_one_word_are_several(workspace: Workspace) -> None:
+    items = sources.fetch("movielens-1m", workspace).items
+    assert items["genres"].dtype == pl.List(pl.String)
+    assert items["genres"].explode().drop_nulls().n_unique() == 18
+
+
 def test_an_unknown_source_names_those_there_are(workspace: Workspace) -> None:
     with pytest.raises(PromptrecError, match="no source 'netflix'; the sources are movielens-100k, movielens-1m"):
         sources.fetch("netflix", workspace)

