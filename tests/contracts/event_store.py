@@ -108,3 +108,21 @@ class EventStoreContract:
         assert [(c.item_id, c.item) for c in store.item_changes()] == [("old", None), ("new", {"title": "Newer"})]
         assert [c.number for c in store.item_changes(last - 1)] == [last]
         assert store.item_changes(last) == []
+
+    def test_clicks_are_recommendations_of_an_arm_that_an_event_names(self, store: EventStore) -> None:
+        store.count_shown({"wars@1": 2, ":none": 5})
+        store.count_shown({"wars@1": 1})
+        first, second = (f"{n:032x}.wars@1" for n in (1, 2))
+        store.append(
+            [
+                *(StoredEvent("a", item, "view", None, 1.0, recommendation_id=first) for item in "12"),
+                StoredEvent("b", "1", "view", None, 1.0, recommendation_id=second),
+                StoredEvent("b", "1", "view", None, 1.0, recommendation_id="another system's"),
+                event("b", "2"),
+            ]
+        )
+        assert store.clicks() == {":none": (5, 0), "wars@1": (3, 2)}
+        store.erase("b")
+        again = self.open()
+        assert again.clicks()["wars@1"] == (3, 1)
+        again.close()

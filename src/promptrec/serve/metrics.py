@@ -19,6 +19,7 @@ BATCH_SIZE = Histogram(
     "promptrec_batch_queries", "Queries that were encoded together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 512, 2048)
 )
 CACHE = Counter("promptrec_cache_total", "Look-ups in a cache.", ["cache", "result"])
+COLD = Counter("promptrec_cold_total", "Recommendations after fewer than three known events.")
 FALLBACKS = Counter("promptrec_fallbacks_total", "Answers of popular items because the model failed.")
 REQUESTS = Counter("promptrec_http_requests_total", "Answered HTTP requests.", ["method", "status"])
 EVENTS = Counter("promptrec_events_total", "Events by what became of them.", ["result"])

@@ -67,7 +67,7 @@ def run(settings: ServeSettings) -> None:
 
 
 def work(settings: ServeSettings, listening: socket.socket) -> None:
-    """One process's whole life: load, answer, finish, let go. Where nothing is trained it waits for that, and says so."""
+    """One process's whole life: load, answer, finish, let go. Where nothing is trained, it says so until then."""
     import torch
     import uvicorn
 

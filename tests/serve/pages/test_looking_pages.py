@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
+from browsing import Site
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -44,3 +46,30 @@ def test_service_counts_and_erases_a_person(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("Person gone is erased: 1 live events")
     page.goto("/data/people/gone")
     expect(page.get_by_text("Nothing is kept of this person")).to_be_visible()
+
+
+def test_service_shows_what_people_follow_by_prompt(page: Page, site: Site) -> None:
+    page.goto("/service")
+    with httpx.Client(base_url=site.address, trust_env=False) as client:
+
+        def shown(**query: object) -> str:
+            answer = client.post("/v1/recommend", json={"history": ["W1"], **query})
+            return str(answer.raise_for_status().json()["recommendation_id"])
+
+        ids = [shown(prompt="laughs") for _ in range(4)]
+        mixed = [{"name": "wars", "weight": 2}, {"name": "laughs", "weight": 1}]
+        rows = [{"history": [], "request": "war"}, {"history": ["W1"]}, {"history": ["W1"], "prompt": mixed}]
+        client.post("/v1/recommend/batch", json={"rows": rows}).raise_for_status()
+        seen = [{"user_id": "follower", "item_id": "C0", "kind": kind, "recommendation_id": ids[0]} for kind in "ab"]
+        client.post("/v1/events", json={"events": seen}).raise_for_status()
+    clicks = page.locator("#clicks")
+    expect(clicks.get_by_role("row", name="laughs version 1").first).to_contain_text(
+        "25.0%"
+    )  # the page follows by itself
+    expect(clicks.get_by_role("row", name="laughs version 1").first).to_contain_text("4.6 … 69.9%")
+    for steered in ("laughs@1+wars@1", "a request in words", "no prompt"):
+        expect(clicks.get_by_role("row", name=steered)).to_contain_text("of 1")
+    expect(page.locator(".facts")).to_contain_text("people with fewer than 3 known events")
+    expect(page.locator(".facts")).to_contain_text("a second lately")
+    clicks.get_by_role("link", name="laughs").first.click()
+    expect(page.get_by_role("heading", name="laughs version 1")).to_be_visible()

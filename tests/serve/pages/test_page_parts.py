@@ -5,6 +5,7 @@ from starlette.datastructures import QueryParams
 
 from promptrec.recommender import Recommender
 from promptrec.serve.pages.asked import Asked
+from promptrec.serve.pages.clicks import arms, wilson
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import LANGUAGES, words_in
@@ -54,3 +55,17 @@ def test_intervals_lie_on_one_scale_with_zero() -> None:
     )
     assert second.left == second.middle == second.right == 2
     assert second.middle < (first.zero or 0) < first.left < first.middle < first.right <= 98
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+    for clicked, shown, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)):
+        assert wilson(clicked, shown) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert wilson(20, 20)[1] == 1.0
+
+
+def test_arms_lie_on_one_scale_those_shown_most_first() -> None:
+    first, second = arms({"wars@2": (50, 25), ":none": (200, 10)})
+    assert (first.steered, first.shown, first.clicked, first.prompt) == (":none", 200, 10, None)
+    assert second.prompt == ("wars", "2")
+    assert first.line.left < first.line.middle < first.line.right < second.line.left < second.line.right <= 98

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from promptrec.data.describe import FEW
 from promptrec.data.history import Event
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommendation
@@ -16,7 +17,8 @@ from promptrec.serve.engine.model_thread import ModelThread
 from promptrec.serve.engine.popular import popular
 from promptrec.serve.engine.release import Release
 from promptrec.serve.engine.releases import Releases
-from promptrec.serve.metrics import FALLBACKS, STAGES
+from promptrec.serve.engine.shown import Shown, new_id
+from promptrec.serve.metrics import COLD, FALLBACKS, STAGES
 from promptrec.serve.schemas import RecommendIn
 from promptrec.serve.store import EventStore, StoreUnavailableError
 from promptrec.workspace import Workspace
@@ -36,6 +38,7 @@ class Engine:
         self.workspace = workspace
         self.store = store
         self.releases = Releases(workspace, store)
+        self.shown = Shown(store)
         self._model = ModelThread()
 
     @property
@@ -46,6 +49,7 @@ class Engine:
         """Answer what waits, then let go of everything but the store, which is the caller's."""
         self._model.close()
         self.releases.close()
+        self.shown.close()
 
     async def recommend(self, query: RecommendIn, bulk: bool = False) -> dict[str, Any]:
         """The answer's document. Raises PromptrecError for a query that cannot be answered."""
@@ -58,6 +62,8 @@ class Engine:
         if query.user_id is not None:
             history, note = await self._history(release, query.user_id)
             notes += [note] if note else []
+        if len(history) < FEW:
+            COLD.inc()
         if query.request is not None and query.request not in release.requests:
             # Beside the model's thread, so that nobody else waits for it.
             before = time.perf_counter()
@@ -123,6 +129,6 @@ def _options(query: RecommendIn, release: Release) -> dict[str, Any]:
 
 
 def _document(found: Recommendation, query: RecommendIn, notes: list[str]) -> dict[str, Any]:
-    document = {"recommendation_id": uuid.uuid4().hex, **found.as_dict(), "request": query.request}
+    document = {"recommendation_id": new_id(found), **found.as_dict(), "request": query.request}
     document["notes"] = [*document.get("notes", ()), *notes]
     return document

@@ -1,8 +1,10 @@
-"""The Service view: what the service answers, how fast, how often the model could not, and erasing a person."""
+"""The Service view: what the service answers, how fast, what people follow, and erasing a person."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,23 +13,45 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from prometheus_client.parser import text_string_to_metric_families
 
+from promptrec.data.describe import FEW
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.engine.erasure import erase
 from promptrec.serve.metrics import exposition
+from promptrec.serve.pages.clicks import Clicks
 from promptrec.serve.pages.rendering import form_of, render
 from promptrec.serve.pages.routing import page_router
+from promptrec.serve.store import StoreUnavailableError
 
+LATELY = 15.0  # seconds
 STAGES = ("history", "request", "queue", "model", "total")
 
 
 def service_pages(engine: Engine) -> APIRouter:
     routes = page_router()
+    clicks, traffic = Clicks(engine.store), Traffic()
 
     def page(http: Request, status: int = 200, **values: Any) -> HTMLResponse:
         release = engine.current
         shown: dict[str, Any] = {"erased": None, "typed": "", "problem": "", **values}
         items = len(release.recommender.catalogue) - len(release.deleted)
-        return render(http, "service.html", status, release=release.label, items=items, counted=counted(), **shown)
+        facts = counted()
+        try:
+            arms = clicks.arms()
+        except StoreUnavailableError:
+            arms = None
+        rate = traffic.rate(facts["answered"])
+        return render(
+            http,
+            "service.html",
+            status,
+            release=release.label,
+            items=items,
+            counted=facts,
+            arms=arms,
+            rate=rate,
+            few=FEW,
+            **shown,
+        )
 
     @routes.get("/service")
     def service(http: Request, erase: str = "") -> HTMLResponse:
@@ -43,6 +67,22 @@ def service_pages(engine: Engine) -> APIRouter:
         return page(http, erased={"id": user_id, **found.model_dump()})
 
     return routes
+
+
+class Traffic:
+    """How many recommendations a second were answered lately, as far as somebody looked."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque(maxlen=100)
+
+    def rate(self, answered: int) -> float | None:
+        """A second, between the oldest look of the last 15 seconds and now; None at the first look."""
+        now = time.monotonic()
+        self._looks.append((now, answered))
+        while now - self._looks[0][0] > LATELY:
+            self._looks.popleft()
+        began, before = self._looks[0]
+        return (answered - before) / (now - began) if now > began else None
 
 
 @dataclass
@@ -90,7 +130,11 @@ def counted() -> dict[str, Any]:
                 caches.setdefault(labels["cache"], {})[labels["result"]] = sample.value
             elif sample.name == "promptrec_events_total":
                 single[f"events_{labels['result']}"] = sample.value
-            elif sample.name in ("promptrec_fallbacks_total", "promptrec_rejected_releases_total"):
+            elif sample.name in (
+                "promptrec_cold_total",
+                "promptrec_fallbacks_total",
+                "promptrec_rejected_releases_total",
+            ):
                 single[family.name.removeprefix("promptrec_")] = sample.value
     answered = stages["total"].count
     return {
@@ -98,6 +142,8 @@ def counted() -> dict[str, Any]:
         "statuses": dict(sorted(statuses.items())),
         "hits": {name: _share(found.get("hit", 0), sum(found.values())) for name, found in caches.items()},
         "answered": int(answered),
+        "cold": int(single.get("cold", 0)),
+        "cold_share": _share(single.get("cold", 0), answered),
         "fallbacks": int(single.get("fallbacks", 0)),
         "fallback_share": _share(single.get("fallbacks", 0), answered),
         "rejected": int(single.get("rejected_releases", 0)),

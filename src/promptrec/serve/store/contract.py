@@ -78,5 +78,13 @@ class EventStore(ABC):
         """The latest change of each item among the changes after number `after`, in order."""
 
     @abstractmethod
+    def count_shown(self, shown: Mapping[str, int]) -> None:
+        """Add to the number of recommendations of each arm (`engine/shown.py`)."""
+
+    @abstractmethod
+    def clicks(self) -> dict[str, tuple[int, int]]:
+        """For each arm how many recommendations were shown, and how many of them an event carries the id of."""
+
+    @abstractmethod
     def close(self) -> None:
         """Commit what waits and let go of the database."""

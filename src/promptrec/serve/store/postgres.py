@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import astuple
 from typing import Any, LiteralString
 
@@ -31,10 +32,19 @@ CREATE TABLE IF NOT EXISTS promptrec_events (
     recommendation_id text
 );
 CREATE INDEX IF NOT EXISTS promptrec_events_by_user ON promptrec_events (user_id, time, cursor);
+CREATE INDEX IF NOT EXISTS promptrec_events_by_recommendation ON promptrec_events (recommendation_id)
+    WHERE recommendation_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS promptrec_shown (arm text PRIMARY KEY, count bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS promptrec_item_changes (
     number bigint GENERATED ALWAYS AS IDENTITY, item_id text PRIMARY KEY, item text
 );
 CREATE INDEX IF NOT EXISTS promptrec_item_changes_by_number ON promptrec_item_changes (number);
+"""
+_CLICKS: LiteralString = """
+SELECT arm, count, coalesce(followed, 0) FROM promptrec_shown LEFT JOIN (
+    SELECT substr(recommendation_id, 34) AS own, count(DISTINCT recommendation_id) AS followed
+    FROM promptrec_events WHERE recommendation_id IS NOT NULL GROUP BY own
+) AS clicks ON own = arm ORDER BY arm
 """
 
 
@@ -120,6 +130,28 @@ class PostgresStore(EventStore):
             "SELECT number, item_id, item FROM promptrec_item_changes WHERE number > %s ORDER BY number", (after,)
         )
         return [ItemChange(number, id_, None if item is None else json.loads(item)) for number, id_, item in rows]
+
+    def count_shown(self, shown: Mapping[str, int]) -> None:
+        rows = list(shown.items())
+
+        def add(connection: psycopg.Connection[Any]) -> None:
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO promptrec_shown AS kept VALUES (%s, %s) "
+                    "ON CONFLICT (arm) DO UPDATE SET count = kept.count + excluded.count",
+                    rows,
+                )
+
+        self._commits.submit(add).result()
+
+    def clicks(self) -> dict[str, tuple[int, int]]:
+        # A connection of its own: this reads much, and what ranking reads must not wait for it.
+        try:
+            with closing(self._connect()) as connection:
+                rows = connection.execute(_CLICKS).fetchall()
+        except psycopg.Error as error:
+            raise StoreUnavailableError(f"the event store cannot be read ({_line(error)})") from error
+        return {arm: (shown, min(followed, shown)) for arm, shown, followed in rows}
 
     def close(self) -> None:
         self._commits.close()

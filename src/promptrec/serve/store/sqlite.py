@@ -27,9 +27,17 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS events_by_user ON events (user_id, time, cursor);
 CREATE UNIQUE INDEX IF NOT EXISTS events_by_id ON events (event_id);
+CREATE INDEX IF NOT EXISTS events_by_recommendation ON events (recommendation_id) WHERE recommendation_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS shown (arm TEXT PRIMARY KEY, count INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS item_changes (
     number INTEGER PRIMARY KEY AUTOINCREMENT, item_id TEXT NOT NULL UNIQUE, item TEXT
 );
+"""
+_CLICKS = """
+SELECT arm, count, coalesce(followed, 0) FROM shown LEFT JOIN (
+    SELECT substr(recommendation_id, 34) AS own, count(DISTINCT recommendation_id) AS followed
+    FROM events WHERE recommendation_id IS NOT NULL GROUP BY own
+) ON own = arm ORDER BY arm
 """
 _FROM_VERSION_1 = """
 ALTER TABLE events ADD COLUMN event_id TEXT NOT NULL DEFAULT '';
@@ -104,6 +112,22 @@ class SqliteStore(EventStore):
     def item_changes(self, after: int = 0) -> list[ItemChange]:
         rows = self._select("SELECT number, item_id, item FROM item_changes WHERE number > ? ORDER BY number", (after,))
         return [ItemChange(number, id_, None if item is None else json.loads(item)) for number, id_, item in rows]
+
+    def count_shown(self, shown: Mapping[str, int]) -> None:
+        rows = list(shown.items())
+        sql = "INSERT INTO shown VALUES (?, ?) ON CONFLICT (arm) DO UPDATE SET count = count + excluded.count"
+        self._commits.submit(lambda connection: connection.executemany(sql, rows)).result()
+
+    def clicks(self) -> dict[str, tuple[int, int]]:
+        # A connection of its own: this reads much, and what ranking reads must not wait for it.
+        connection = self._connect()
+        try:
+            rows = connection.execute(_CLICKS).fetchall()
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailableError(f"the event store cannot be read ({error})") from error
+        finally:
+            connection.close()
+        return {arm: (shown, min(followed, shown)) for arm, shown, followed in rows}
 
     def close(self) -> None:
         self._commits.close()
