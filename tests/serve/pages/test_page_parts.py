@@ -9,6 +9,7 @@ from promptrec.serve.pages.clicks import arms, wilson
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import LANGUAGES, words_in
+from promptrec.serve.pages.steering import Steering
 
 
 def test_an_address_says_all_that_was_asked_and_is_read_back() -> None:
@@ -29,10 +30,25 @@ def test_an_address_says_all_that_was_asked_and_is_read_back() -> None:
         ("c=plain&c=words&column=p.n", "c=plain&c=words&c=p.n"),
         ("c=plain&c=words&c=p.n&close=1", "c=plain&c=p.n"),
         ("w=abc&d=900&close=9", "d=100"),
+        ("c=p.a&was.0=p.a&blend.0=b", "c=p.a%3A50%2Cb%3A50"),
+        ("c=p.a:50,b:50&was.0=p.a:50,b:50&mix.0.a=20&mix.0.b=50", "c=p.a%3A20%2Cb%3A50"),
+        ("c=plain&c=w.a:50,b:50&was.1=w.a:50,b:50&mix.1.a=0&mix.1.b=50", "c=plain&c=w.b"),
+        ("c=words&was.0=p.a:50,b:50&mix.0.a=0&mix.0.b=50", "c=words"),
     ],
 )
 def test_a_button_changes_one_thing(pressed: str, expected: str) -> None:
     assert Asked.of(QueryParams(pressed)).query() == expected
+
+
+@pytest.mark.parametrize("address", ["plain", "words", "p.a", "w.a", "p.a:70,b:30", "w.a:1,b-2:100,c_3:5"])
+def test_what_steers_a_list_is_one_word_of_the_address(address: str) -> None:
+    assert Steering.of(address).address == address
+
+
+def test_shares_of_a_mix_add_up_and_odd_addresses_are_names() -> None:
+    assert Steering.of("p.a:30,b:10").shares == (("a", 30, 75), ("b", 10, 25))
+    assert Steering.of("p.a:x,<script>").parts == (("a:x", 50), ("<script>", 50))
+    assert Steering.of("p.a:99999999999999,b:0").parts == (("a", 100), ("b", 0))
 
 
 def test_both_languages_have_the_same_sentences() -> None:

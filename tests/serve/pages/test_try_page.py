@@ -79,6 +79,33 @@ def test_prompts_sliders_and_a_third_column_are_in_the_address(page: Page) -> No
     expect(page.locator("#column-2")).to_have_count(0)
 
 
+def test_a_column_mixes_prompts_and_its_address_keeps_the_weights(page: Page) -> None:
+    page.goto("/?u=p1&c=plain&c=p.laughs")
+    expect(page.locator("#column-1 .card").first).to_contain_text("Comedy")
+    page.locator("#mix-1 summary").click()
+    page.get_by_label("Mix a prompt into list 2").select_option("wars")
+    expect(page).to_have_url(re.compile(r"c=p.laughs%3A50%2Cwars%3A50"))
+    expect(page.locator("#c-1 option:checked")).to_have_text("Mix laughs 50% + wars 50%")
+    half = titles(page, 1)
+    page.locator("#mix-1").get_by_label("wars").focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#c-1 option:checked")).to_have_text("Mix laughs 91% + wars 9%")
+    expect(page.locator("#mix-1").get_by_label("wars")).to_be_focused()
+    expect(page.locator("#column-1 .card").first).to_contain_text("Comedy")
+    mixed = titles(page, 1)
+    assert mixed != half
+    page.goto(page.url)
+    assert titles(page, 1) == mixed
+    expect(page.locator("#column-1 .card").first.locator("summary")).to_be_visible()
+    page.locator("#column-1 .card").first.locator("summary").click()
+    page.locator("#mix-1").get_by_label("laughs").focus()
+    page.keyboard.press("Home")
+    expect(page).to_have_url(re.compile("c=p.wars$"))
+    page.get_by_label("What steers list 2").select_option("w.laughs")
+    expect(page).to_have_url(re.compile("c=w.laughs$"))
+
+
 def test_a_person_is_found_by_id_and_words_by_what_they_mean(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Things you liked").press_sequentially("p1")

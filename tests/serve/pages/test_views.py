@@ -14,6 +14,7 @@ VIEWS = {
     "start": "/",
     "try": "/?h=C0&h=C1&h=C4&h=C5&request=%E8%BD%BB%E6%9D%BE%E7%9A%84%E5%96%9C%E5%89%A7",
     "three": "/?u=p1&request=comedy&c=plain&c=words&c=p.laughs&w=80&d=30&x=W1",
+    "mix": "/?u=p1&request=comedy&c=p.laughs&c=w.laughs:30,wars:80&w=80&d=30&x=W1",
     "prompts": "/prompts",
     "prompt": "/prompts/laughs",
     "data": "/data?q=comedy",

@@ -7,16 +7,18 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from promptrec.serve.pages.steering import PLAIN, WORDS, Steering
+
 MOST_COLUMNS = 3
-PLAIN, WORDS = "plain", "words"
 DEFAULT_COLUMNS = (PLAIN, WORDS)
 ACTIONS = ("add", "like", "hide", "drop", "unhide", "person", "column", "close", "say")
+MIX = ("was.", "mix.", "blend.")
 
 
 @dataclass(frozen=True)
 class Asked:
     """history: item ids, oldest first, after the events of `person` where there is one. hidden: never to show.
-    columns: what steers each list: `plain` nothing, `words` the request, `p.NAME` a prompt, `w.NAME` both.
+    columns: what steers each list (`pages/steering.py`).
     weight, diversity: in percent.
     """
 
@@ -59,6 +61,7 @@ class Asked:
             asked = replace(asked, request=given["say"].strip())
         if "column" in given and len(asked.columns) < MOST_COLUMNS:
             asked = replace(asked, columns=(*asked.columns, given["column"]))
+        asked = replace(asked, columns=tuple(_mixed(n, column, given) for n, column in enumerate(asked.columns)))
         if given.get("close", "").isdigit() and len(asked.columns) > 1:
             closed = int(given["close"])
             asked = replace(asked, columns=tuple(one for n, one in enumerate(asked.columns) if n != closed))
@@ -79,6 +82,24 @@ class Asked:
         pairs += [("d", str(self.diversity))] if self.diversity else []
         pairs += [("x", id_) for id_ in self.hidden]
         return urlencode(pairs)
+
+
+def acts(given: QueryParams) -> bool:
+    """Whether the address has a button that was pressed, so that it is not the address of a state."""
+    return any(name in ACTIONS or name.startswith(MIX) for name in given)
+
+
+def _mixed(place: int, column: str, given: QueryParams) -> str:
+    """The column with the weights of its sliders, unless another steering was chosen for it meanwhile."""
+    if given.get(f"was.{place}") != column:
+        return column
+    steering = Steering.of(column)
+    if name := given.get(f"blend.{place}"):
+        steering = steering.having(name)
+    for name, _ in steering.parts:
+        weight = _percent(given.get(f"mix.{place}.{name}"), -1)
+        steering = steering if weight < 0 else steering.having(name, weight)
+    return steering.address
 
 
 def _unique(ids: list[str]) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from fastapi.responses import HTMLResponse, Response
 from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary, check_name
 from promptrec.serve.engine.engine import Engine
-from promptrec.serve.pages.asked import PLAIN, WORDS, Asked
+from promptrec.serve.pages.asked import Asked
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.rendering import form_of, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
+from promptrec.serve.pages.steering import PLAIN, WORDS
 from promptrec.serve.pages.trying import checked, history_of, lists
 from promptrec.serve.pages.tunings import Tunings
 from promptrec.serve.schemas import MOST_REQUEST

@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.serve.engine.engine import MOST_LIVE, Engine
 from promptrec.serve.engine.release import Release
-from promptrec.serve.pages.asked import ACTIONS, MOST_COLUMNS, PLAIN, WORDS, Asked
+from promptrec.serve.pages.asked import MOST_COLUMNS, Asked, acts
 from promptrec.serve.pages.cards import Card, cards
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import Words, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
+from promptrec.serve.pages.steering import MOST_PARTS, PLAIN, WORDS, Steering
 from promptrec.serve.schemas import MOST_HISTORY, MOST_REQUEST, RecommendIn
 from promptrec.serve.search import nearest
 from promptrec.serve.store import StoreUnavailableError
@@ -54,7 +55,7 @@ def try_pages(engine: Engine) -> APIRouter:
     @routes.get("/")
     async def page(http: Request) -> Response:
         asked = Asked.of(http.query_params)
-        if "hx-request" not in http.headers and any(action in http.query_params for action in ACTIONS):
+        if "hx-request" not in http.headers and acts(http.query_params):
             return go(f"/?{asked.query()}")
         release, words = engine.current, words_in(language_of(http))
         asked, problems = checked(asked, release, words)
@@ -70,6 +71,9 @@ def try_pages(engine: Engine) -> APIRouter:
             events=len(history) - len(asked.history),
             columns=columns,
             choices=choices(release),
+            names=prompt_names(release),
+            steering_of=Steering.of,
+            most_parts=MOST_PARTS,
             problems=problems,
             count=len(release.recommender.catalogue) - len(release.deleted),
             most=MOST_REQUEST,
@@ -185,13 +189,16 @@ def _query(asked: Asked, history: Sequence[str], steering: str, k: int, explain:
     source: dict[str, Any] = {"history": list(history)[-MOST_HISTORY:]}
     if asked.person and not asked.history:
         source = {"user_id": asked.person}
-    kind, _, name = steering.partition(".")
+    by = Steering.of(steering)
+    prompts: Any = [{"name": name, "weight": weight} for name, weight in by.parts if weight]
+    if len(by.parts) == 1:
+        prompts = by.parts[0][0]
     try:
         return RecommendIn(
             **source,
-            request=asked.request if asked.request and kind in (WORDS, "w") else None,
+            request=asked.request if asked.request and by.words else None,
             request_weight=asked.weight / 100,
-            prompt=name or None,
+            prompt=prompts or None,
             k=k,
             exclude=list(asked.hidden),
             diversity=asked.diversity / 100,
@@ -204,8 +211,11 @@ def _query(asked: Asked, history: Sequence[str], steering: str, k: int, explain:
 
 def choices(release: Release) -> list[tuple[str, str]]:
     """What can steer a column: its word in the address, and the prompt's name or nothing."""
-    names = sorted({card["name"] for card in release.recommender.prompts()})
-    return [(PLAIN, ""), (WORDS, ""), *((f"{kind}.{name}", name) for name in names for kind in "pw")]
+    return [(PLAIN, ""), (WORDS, ""), *((f"{kind}.{name}", name) for name in prompt_names(release) for kind in "pw")]
+
+
+def prompt_names(release: Release) -> list[str]:
+    return sorted({card["name"] for card in release.recommender.prompts()})
 
 
 def find(release: Release, q: str, asked: Asked) -> dict[str, Any]:

@@ -3,8 +3,13 @@
 
 const $ = (id) => document.getElementById(id);
 
+// A slider moved by keys changes at every step: what it comes to rest at is asked for.
+let resting = 0;
 document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-now]")) event.target.form.requestSubmit();
+  const target = event.target;
+  if (!target.matches("[data-now]")) return;
+  clearTimeout(resting);
+  resting = setTimeout(() => target.form.requestSubmit(), target.type === "range" ? 120 : 0);
 });
 
 document.addEventListener("keydown", (event) => {
