@@ -10,7 +10,7 @@ setup: .venv/.ready  ## make .venv and install promptrec into it
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,language,postgres]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,content,language,postgres]'
 	touch $@
 
 demo: setup  ## fetch MovieLens-100K, train, tune, evaluate and serve

@@ -27,7 +27,7 @@ from promptrec.backbone.network import NetworkConfig
 from promptrec.baselines.content_slot import ContentSlot
 from promptrec.baselines.fit_all import STANDARD, fit_baselines
 from promptrec.content.cache import encode_cached
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.dataset import Dataset
 from promptrec.data.examples import Examples

@@ -21,7 +21,7 @@ from questions import Ints, Questions, Scores
 from signals import Remembered, Words, acceptance, plain_meaning, sentence_meaning
 
 from promptrec import Recommender
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.query import Query

@@ -12,7 +12,7 @@ from questions import Questions, Scores
 
 from promptrec.content.cache import encode_cached
 from promptrec.content.encoder import TextEncoder, Vectors
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 
 SENTENCE = re.compile(r"(?<=[.?!])\s+")
 SHORTEST_SENTENCE = 20

@@ -27,7 +27,7 @@ from promptrec.baselines.ials import IALS
 from promptrec.baselines.item_knn import ItemKNN
 from promptrec.baselines.popularity import Popularity
 from promptrec.content.cache import encode_cached
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
 from promptrec.data.history import History
 from promptrec.data.split import Split

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from promptrec.content.cache import encode_cached
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.sources import fetch
 from promptrec.progress import say
 from promptrec.report import Request, evaluate

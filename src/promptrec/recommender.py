@@ -17,7 +17,7 @@ from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.request import RequestEncoder
 from promptrec.content.cache import encode_cached
 from promptrec.content.encoder import Vectors
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.dataset import Dataset
 from promptrec.data.history import EMPTY, Event, History

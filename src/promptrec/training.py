@@ -17,7 +17,7 @@ from promptrec.backbone.request import choose_strength, fit_request_encoder
 from promptrec.backbone.settings_search import search_file
 from promptrec.backbone.wishes import attribute_words, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
-from promptrec.content.text import OfflineTextEncoder
+from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Examples, Split
 from promptrec.errors import PromptrecError

