@@ -16,8 +16,8 @@ from promptrec.backbone.factorization.backbone import FactorizationBackbone
 from promptrec.backbone.factorization.codes import hamming, sign_codes
 from promptrec.backbone.factorization.features import item_features
 from promptrec.backbone.factorization.network import FORMS, FactorizationConfig, FactorizationNetwork
-from promptrec.backbone.factorization.start import Start, share_out, start_factors
 from promptrec.backbone.factorization.training import started, train_factorization
+from promptrec.backbone.start import Start, share_out, start_factors
 from promptrec.backbone.wishes import attribute_words, word_wishes
 from promptrec.data.interactions import training_matrix
 from promptrec.errors import PromptrecError

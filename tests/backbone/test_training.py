@@ -200,6 +200,15 @@ def test_validation_asks_a_bounded_number_of_people(world: World, monkeypatch: p
     assert set(some.people) <= set(asked.people)
 
 
+def test_items_that_start_at_factors_are_ranked_well_without_training(world: World) -> None:
+    noise = np.random.default_rng(1).normal(size=world.vectors.shape).astype(np.float32)
+    found = {}
+    for factors in (False, True):
+        untrained = Settings(1e-9, 1_024, epochs=1, factors=factors)
+        found[factors] = train_sequence(world.split, world.catalogue, noise, 0, untrained)[1]["validation_ndcg@10"]
+    assert found[True] > 0.3 > 0.15 > found[False]
+
+
 def test_a_search_tries_settings_resumes_and_keeps_the_best(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

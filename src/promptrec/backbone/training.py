@@ -17,10 +17,12 @@ from promptrec.backbone.fitting import fit
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.backbone.sequence import SequenceBackbone, device, pad
 from promptrec.backbone.settings import Settings
+from promptrec.backbone.start import share_out, start_factors
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
+from promptrec.data.interactions import training_matrix
 from promptrec.data.split import Split
 from promptrec.seeding import generator
 
@@ -30,7 +32,13 @@ EPOCHS = 30
 NEGATIVES = 1_024
 SHORT, MANY = 20, 5_000
 SHORT_HISTORIES = Settings(
-    3e-3, NEGATIVES, batch=128, epochs=40, sorted_together=50, network={"dropout": 0.5, "length": 50}
+    1e-2,
+    NEGATIVES,
+    batch=128,
+    epochs=60,
+    sorted_together=50,
+    factors=True,
+    network={"dropout": 0.5, "length": 50},
 )
 PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
@@ -61,6 +69,8 @@ def train_sequence(
     space = ContentSpace.fit(catalogue, vectors)
     content = space.content(vectors).to(device())
     known = np.setdiff1d(np.arange(len(catalogue)), split.cold)
+    if settings.factors:
+        _start_at_factors(network, split, content, seed)
 
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
@@ -71,6 +81,7 @@ def train_sequence(
         "negatives": settings.negatives if len(catalogue) > FULL_SOFTMAX_ITEMS else "all items",
         "batch": settings.batch,
         "epochs": settings.epochs,
+        "factors": settings.factors,
         "patience": PATIENCE,
         "network": asdict(config),
     }
@@ -96,6 +107,18 @@ def suited(split: Split) -> Settings:
     if len(lengths) >= MANY and lengths.mean() < SHORT:
         return SHORT_HISTORIES
     return Settings(LEARNING_RATE, NEGATIVES, BATCH, EPOCHS)
+
+
+def _start_at_factors(network: SequenceNetwork, split: Split, content: torch.Tensor, seed: int) -> None:
+    """Items that the same people have are alike from the first step on: what their contents explain of the factors
+    goes into the projection, the rest into the id part. With few events an item this is worth many epochs."""
+    training = training_matrix(split, len(content))
+    factors = start_factors(training, network.config.width, "svd", seed)
+    counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
+    weights, rest = share_out(factors, content.cpu(), counts)
+    with torch.no_grad():
+        network.project_content.weight.copy_(torch.from_numpy(weights.T))
+        network.item_id.weight.copy_(torch.from_numpy(rest))
 
 
 def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[History]) -> torch.Tensor:

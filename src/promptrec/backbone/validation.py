@@ -36,7 +36,7 @@ def next_item_ndcg(scores: Callable[[list[History]], torch.Tensor], examples: Ex
         wanted = found.gather(1, targets)
         for row, history in zip(found, histories, strict=True):
             row[torch.from_numpy(history.rows).to(found.device)] = -torch.inf
-        ranks = (found.scatter_(1, targets, wanted) >= wanted).sum(dim=1) - 1
+        ranks = (found.scatter_(1, targets, wanted) >= wanted).sum(dim=1, dtype=torch.int32) - 1
         gains.append(torch.where(ranks < 10, 1 / (ranks + 2.0).log2(), 0.0))
     return float(torch.cat(gains).mean()) if gains else 0.0
 

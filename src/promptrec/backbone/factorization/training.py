@@ -16,10 +16,10 @@ from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.factorization.backbone import FactorizationBackbone
 from promptrec.backbone.factorization.features import item_features
 from promptrec.backbone.factorization.network import FactorizationConfig, FactorizationNetwork, Form
-from promptrec.backbone.factorization.start import Factors, Start, share_out, start_factors
 from promptrec.backbone.fitting import fit
 from promptrec.backbone.sequence import device, pad
 from promptrec.backbone.settings import Settings
+from promptrec.backbone.start import Factors, Start, share_out, start_factors
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue

@@ -1,4 +1,4 @@
-"""Where the factors start: a truncated SVD or ALS of the interactions, shared out between features and ids."""
+"""Where item vectors start: a truncated SVD or ALS of the interactions, shared out between features and ids."""
 
 from __future__ import annotations
 
