@@ -15,6 +15,7 @@ STAGES = Histogram(
     ["stage"],
     buckets=SECONDS,
 )
+HISTORY, REQUEST, QUEUE, MODEL, TOTAL = map(STAGES.labels, ("history", "request", "queue", "model", "total"))
 BATCH_SIZE = Histogram(
     "promptrec_batch_queries", "Queries that were encoded together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 512, 2048)
 )

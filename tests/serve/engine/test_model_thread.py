@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -84,3 +85,16 @@ def test_what_waits_is_answered_before_the_end() -> None:
     assert [one.result() for one in waiting] == list(range(200))
     with pytest.raises(RuntimeError, match="stopping"):
         thread.submit(lambda: 1)
+
+
+def test_a_coroutine_gets_its_answer_or_its_error(thread: ModelThread) -> None:
+    encode = batched(Encoder())
+
+    async def ask() -> list[object]:
+        calls = [thread.answer(lambda n=n: float(encode([Query(now=n)])[0])) for n in (1.0, -1.0, 3.0)]
+        abandoned = asyncio.ensure_future(thread.answer(lambda: float(encode([Query(now=9.0)])[0])))
+        await asyncio.sleep(0)
+        abandoned.cancel()
+        return [repr(found) for found in await asyncio.gather(*calls, return_exceptions=True)]
+
+    assert asyncio.run(ask()) == ["2.0", "ValueError('negative')", "6.0"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from promptrec.serve.engine.popular import popular
 from promptrec.serve.engine.release import Release
 from promptrec.serve.engine.releases import Releases
 from promptrec.serve.engine.shown import Shown, new_id
-from promptrec.serve.metrics import COLD, FALLBACKS, STAGES
+from promptrec.serve.metrics import COLD, FALLBACKS, HISTORY, REQUEST, TOTAL
 from promptrec.serve.schemas import RecommendIn
 from promptrec.serve.store import EventStore, StoreUnavailableError
 from promptrec.workspace import Workspace
@@ -68,11 +67,11 @@ class Engine:
             # Beside the model's thread, so that nobody else waits for it.
             before = time.perf_counter()
             await asyncio.to_thread(release.requests.prompt, query.request)
-            STAGES.labels("request").observe(time.perf_counter() - before)
+            REQUEST.observe(time.perf_counter() - before)
         options = _options(query, release)
         call = lambda: release.recommender.recommend(history, query.request, _prompt(query), query.k, **options)  # noqa: E731
         try:
-            found = await asyncio.wrap_future(self._model.submit(call, bulk))
+            found = await self._model.answer(call, bulk)
         except PromptrecError:
             raise
         except Exception:
@@ -80,7 +79,7 @@ class Engine:
             FALLBACKS.inc()
             found = popular(release, history, query)
             notes.append("the model failed; these are popular items among what is allowed")
-        STAGES.labels("total").observe(time.perf_counter() - began)
+        TOTAL.observe(time.perf_counter() - began)
         return _document(found, query, notes)
 
     async def _history(self, release: Release, user_id: str) -> tuple[list[Event], str | None]:
@@ -95,7 +94,7 @@ class Engine:
             events.sort(key=lambda event: float("-inf") if event[1] is None else event[1])
         except StoreUnavailableError:
             note = "the event store is away; events since the last import are missing"
-        STAGES.labels("history").observe(time.perf_counter() - before)
+        HISTORY.observe(time.perf_counter() - before)
         return events, note
 
 

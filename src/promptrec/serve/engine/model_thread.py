@@ -1,51 +1,79 @@
-"""One thread for the model: calls that wait at one moment are encoded as one batch.
+"""One thread for the model: calls that wait at one moment are computed as one batch.
 
-Each call runs in a greenlet. Where it asks the backbone for queries it stops; once all calls of the round have stopped
-or ended, the thread encodes what they asked for together and lets them go on. So ranking stays ordinary code for one
-call, and no threads fight over the interpreter.
+Each call runs in a greenlet. Where it asks for something that goes faster together it stops; once all calls of the
+round have stopped or ended, the thread computes what they asked for together and lets them go on. So ranking stays
+ordinary code for one call, and no threads fight over the interpreter. Nobody waits for a batch to fill: a round takes
+whatever came while the one before was computed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
 from greenlet import getcurrent, greenlet
 
-from promptrec.prompt.query import Query
-from promptrec.serve.metrics import BATCH_SIZE, STAGES
+from promptrec.serve.metrics import BATCH_SIZE, MODEL, QUEUE
 
 R = TypeVar("R")
-Encode = Callable[[Sequence[Query]], torch.Tensor]
+A = TypeVar("A")
+Together = Callable[[Sequence[A]], Sequence[R]]
 MOST_AT_ONCE = 64
 MOST_BULK = 16  # rows of bulk calls in one round, so that single calls never wait long
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One call; done: takes its result or its error, in the model's thread."""
+
+    call: Callable[[], Any]
+    done: Callable[[Any, Exception | None], None]
+    since: float
 
 
 class ModelThread:
     """Runs calls in one torch thread; the calls of bulk requests only beside, never before, single ones."""
 
     def __init__(self) -> None:
-        self._single: deque[tuple[float, Callable[[], Any], Future[Any]]] = deque()
-        self._bulk: deque[tuple[float, Callable[[], Any], Future[Any]]] = deque()
+        self._single: deque[_Waiting] = deque()
+        self._bulk: deque[_Waiting] = deque()
         self._ready = threading.Condition()
         self._closed = False
+        self._answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
     def submit(self, call: Callable[[], R], bulk: bool = False) -> Future[R]:
         """The result of `call`, to come. Raises RuntimeError after `close`."""
         future: Future[R] = Future()
-        with self._ready:
-            if self._closed:
-                raise RuntimeError("the service is stopping")
-            (self._bulk if bulk else self._single).append((time.perf_counter(), call, future))
-            self._ready.notify()
+
+        def done(result: R, error: Exception | None) -> None:
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self._add(call, done, bulk)
         return future
+
+    async def answer(self, call: Callable[[], R], bulk: bool = False) -> R:
+        """The result of `call`, for a coroutine: the answers of one round wake its event loop once."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+
+        def done(result: R, error: Exception | None) -> None:
+            self._answers.setdefault(loop, []).append((future, result, error))
+
+        self._add(call, done, bulk)
+        return await future
 
     def close(self) -> None:
         """Answer what waits, then end."""
@@ -54,71 +82,104 @@ class ModelThread:
             self._ready.notify()
         self._thread.join()
 
+    def _add(self, call: Callable[[], Any], done: Callable[[Any, Exception | None], None], bulk: bool) -> None:
+        with self._ready:
+            if self._closed:
+                raise RuntimeError("the service is stopping")
+            (self._bulk if bulk else self._single).append(_Waiting(call, done, time.perf_counter()))
+            self._ready.notify()
+
     def _run(self) -> None:
         torch.set_num_threads(1)
         with torch.inference_mode():
             while taken := self._take():
                 self._round(taken)
 
-    def _take(self) -> list[tuple[float, Callable[[], Any], Future[Any]]]:
+    def _take(self) -> list[_Waiting]:
         with self._ready:
             while not (self._single or self._bulk or self._closed):
                 self._ready.wait()
             single = [self._single.popleft() for _ in range(min(len(self._single), MOST_AT_ONCE))]
             return single + [self._bulk.popleft() for _ in range(min(len(self._bulk), MOST_BULK))]
 
-    def _round(self, taken: list[tuple[float, Callable[[], Any], Future[Any]]]) -> None:
+    def _round(self, taken: list[_Waiting]) -> None:
         began = time.perf_counter()
-        stopped: list[tuple[greenlet, Encode, Sequence[Query]]] = []
+        stopped: list[tuple[greenlet, Together[Any, Any], Sequence[Any]]] = []
 
-        def step(one: greenlet, value: torch.Tensor | Exception | None) -> None:
+        def step(one: greenlet, value: Any) -> None:
             asked = one.throw(value) if isinstance(value, Exception) else one.switch(value)
             if not one.dead:
                 stopped.append((one, *asked))
 
-        for submitted, call, future in taken:
-            STAGES.labels("queue").observe(began - submitted)
-            if future.set_running_or_notify_cancel():
-                step(greenlet(_answering(call, future)), None)
+        for waiting in taken:
+            QUEUE.observe(began - waiting.since)
+            step(greenlet(_answering(waiting)), None)
+        self._deliver()
         while stopped:
-            waiting, stopped = stopped, []
-            for encode in dict.fromkeys(encode for _, encode, _ in waiting):
-                group = [(one, queries) for one, own, queries in waiting if own is encode]
-                for one, value in zip((one for one, _ in group), _encode(encode, group), strict=True):
+            asking, stopped = stopped, []
+            for function in dict.fromkeys(function for _, function, _ in asking):
+                group = [(one, asked) for one, own, asked in asking if own is function]
+                for one, value in zip((one for one, _ in group), _compute(function, group), strict=True):
                     step(one, value)
-        STAGES.labels("model").observe(time.perf_counter() - began)
+            self._deliver()
+        MODEL.observe(time.perf_counter() - began)
+
+    def _deliver(self) -> None:
+        answers, self._answers = self._answers, {}
+        for loop, found in answers.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_give, found)
 
 
-def batched(encode: Encode) -> Encode:
-    """`encode` that joins the batch of the round where a `ModelThread` runs it, and is as it was elsewhere."""
+def batched(function: Together[A, R]) -> Together[A, R]:
+    """`function` over what all calls of the round ask it for, where a `ModelThread` runs the call; as it was elsewhere.
 
-    def joining(queries: Sequence[Query]) -> torch.Tensor:
+    It takes any number of things and gives a sequence with the result of each.
+    """
+
+    def joining(asked: Sequence[A]) -> Sequence[R]:
         hub = getcurrent().parent
         if hub is None:
-            return encode(queries)
-        found: torch.Tensor = hub.switch((encode, queries))
+            return function(asked)
+        found: Sequence[R] = hub.switch((function, asked))
         return found
 
     return joining
 
 
-def _answering(call: Callable[[], Any], future: Future[Any]) -> Callable[[Any], None]:
+def _answering(waiting: _Waiting) -> Callable[[Any], None]:
     def run(_: Any) -> None:
         try:
-            future.set_result(call())
+            result = waiting.call()
         except Exception as error:
-            future.set_exception(error)
+            waiting.done(None, error)
+        else:
+            waiting.done(result, None)
 
     return run
 
 
-def _encode(encode: Encode, group: list[tuple[greenlet, Sequence[Query]]]) -> list[torch.Tensor | Exception]:
-    together = [query for _, queries in group for query in queries]
+def _give(found: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
+    for future, result, error in found:
+        if future.cancelled():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+def _compute(function: Together[Any, Any], group: list[tuple[greenlet, Sequence[Any]]]) -> list[Any]:
+    together = [one for _, asked in group for one in asked]
     BATCH_SIZE.observe(len(together))
     try:
-        return list(torch.split(encode(together), [len(queries) for _, queries in group]))
+        found = function(together)
     except Exception as error:
         if len(group) == 1:
             return [error]
         # One call's fault is not the others': each is tried alone.
-        return [value for one in group for value in _encode(encode, [one])]
+        return [value for one in group for value in _compute(function, [one])]
+    ends = [0]
+    for _, asked in group:
+        ends.append(ends[-1] + len(asked))
+    return [found[start:end] for start, end in pairwise(ends)]

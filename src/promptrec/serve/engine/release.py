@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.data.catalogue import Rows
 from promptrec.errors import PromptrecError
 from promptrec.index.choice import measured
@@ -17,6 +18,7 @@ from promptrec.rank.ranker import Ranker
 from promptrec.recommender import Recommender
 from promptrec.serve.engine.additions import with_changes
 from promptrec.serve.engine.model_thread import batched
+from promptrec.serve.engine.packed import PackedSequence
 from promptrec.serve.engine.popular import popularity
 from promptrec.serve.engine.prompts import LoadedPrompts
 from promptrec.serve.engine.request_cache import RequestCache, caching
@@ -56,10 +58,13 @@ class Release:
         catalogued = before.catalogued if before is not None and same else with_changes(base, changes)
         recommender = copy.copy(catalogued)
         backbone = copy.copy(recommender.backbone)
-        backbone.encode_queries = batched(backbone.encode_queries)  # type: ignore[method-assign, assignment]
+        if isinstance(backbone, SequenceBackbone):
+            backbone.encode = PackedSequence(backbone).encode  # type: ignore[method-assign]
+        backbone.encode_queries = batched(backbone.encode_queries)  # type: ignore[method-assign, assignment, arg-type]
         recommender.backbone = backbone
         recommender.ranker = Ranker(backbone, recommender.lexical, recommender.index_kind)
         recommender.ranker.index = catalogued.ranker.index
+        recommender.ranker.nearest = batched(recommender.ranker.nearest)  # type: ignore[method-assign, assignment]
         recommender.library = prompts
         recommender.requests = caching(recommender.requests, requests)
         deleted = frozenset(change.item_id for change in changes if change.item is None)
