@@ -13,12 +13,12 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary, check_name
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.asked import Asked
+from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.rendering import form_of, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import PLAIN, WORDS
 from promptrec.serve.pages.trying import checked, history_of, lists
-from promptrec.serve.pages.tunings import Tunings
 from promptrec.serve.schemas import MOST_REQUEST
 
 READINGS = ("attributes_lifted", "attributes_sunk", "items_lifted", "items_sunk", "nearest_requests")
@@ -26,7 +26,7 @@ READINGS = ("attributes_lifted", "attributes_sunk", "items_lifted", "items_sunk"
 
 def prompt_pages(engine: Engine) -> APIRouter:
     routes = page_router()
-    library, tunings = PromptLibrary(engine.workspace.prompts), Tunings(engine.workspace)
+    library, jobs = PromptLibrary(engine.workspace.prompts), Jobs(engine.workspace)
 
     def overview(http: Request, status: int = 200, problem: str = "", **typed: str) -> HTMLResponse:
         active = [card for card in library.describe() if card["active"]]
@@ -37,7 +37,7 @@ def prompt_pages(engine: Engine) -> APIRouter:
             "prompts.html",
             status,
             prompts=[{**card, "plot": _change(card), "count": len(library.versions(card["name"]))} for card in active],
-            tunings=tunings.latest(),
+            jobs=jobs.latest("tune"),
             typed=shown,
             problem=problem,
             most=MOST_REQUEST,

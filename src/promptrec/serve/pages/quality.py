@@ -9,6 +9,8 @@ from fastapi.responses import HTMLResponse
 
 from promptrec.errors import NotFoundError
 from promptrec.serve.engine.engine import Engine
+from promptrec.serve.pages.job_pages import FIELDS, choices
+from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.rendering import render
 from promptrec.serve.pages.routing import page_router
@@ -20,14 +22,21 @@ SHOWN_FIRST = "ndcg@10"
 
 def quality_pages(engine: Engine) -> APIRouter:
     routes = page_router()
+    jobs = Jobs(engine.workspace)
 
     @routes.get("/quality")
     def quality(http: Request, run: str = "", metric: str = SHOWN_FIRST) -> HTMLResponse:
         names = runs(engine.workspace)
         if run and run not in names:
             raise NotFoundError(f"evaluation {run!r} is not in this workspace")
+        form = {
+            "verb": "evaluate",
+            "typed": dict.fromkeys(FIELDS["evaluate"], ""),
+            "jobs": jobs.latest("evaluate"),
+            **choices(engine),
+        }
         if not names:
-            return render(http, "quality_empty.html")
+            return render(http, "quality_empty.html", **form)
         run = run or names[0]
         report = read_json(engine.workspace.runs / run / "report.json", "report")
         models = [model for model in report["models"] if model.get("metrics")]
@@ -49,6 +58,7 @@ def quality_pages(engine: Engine) -> APIRouter:
             ),
             models={model["name"]: model for model in models},
             slices=slices(report, models),
+            **form,
         )
 
     return routes
