@@ -59,7 +59,7 @@ def test_the_loop_ends_with_the_best_of_its_steps(fresh: Path) -> None:
     validation = task_of(recommender, STARS, None, 200, 0).validation
     assert ndcg_per_example(recommender.backbone, validation, prompt).mean() == pytest.approx(best, abs=1e-4)
     ways = [line["way"] for line in log]
-    assert ways[:6] == ["nothing", "words", "reword", "search", "tune", "tune shift"]
+    assert ways[:6] == ["nothing", "words", "reword", "search", "tune directions", "tune"]
     assert best > float(str(log[0]["validation"])) + 0.02
     assert prompt.card["test"]["ndcg@10"]["difference"]["value"] > 0
     report = (folder / "report.html").read_text()

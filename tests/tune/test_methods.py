@@ -11,9 +11,12 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
+from promptrec.tune.directions import directions
 from promptrec.tune.objective import Objective
 from promptrec.tune.score import ndcg_per_example
-from promptrec.tune.tune import tune
+from promptrec.tune.start import start_of
+from promptrec.tune.task import task_of
+from promptrec.tune.tune import descent_of, tune
 
 EVEN_FILMS = "rating = 5"
 
@@ -31,7 +34,7 @@ def base(recommender: Recommender) -> Prompt:
     return tune(recommender, "shared-base", "rating > 0", method="prefix")
 
 
-@pytest.mark.parametrize("method", ["shift", "input", "prefix", "low-rank"])
+@pytest.mark.parametrize("method", ["directions", "shift", "input", "prefix", "low-rank"])
 def test_each_method_learns_the_scenario_and_keeps_what_it_learnt(
     recommender: Recommender, base: Prompt, method: str
 ) -> None:
@@ -42,6 +45,29 @@ def test_each_method_learns_the_scenario_and_keeps_what_it_learnt(
     history, _ = recommender.catalogue.history(["C0", "C1"])
     one, other = (recommender.backbone.score([Query(history=history, prompt=p)]) for p in (prompt, again))
     assert np.array_equal(one, other)
+
+
+def test_each_direction_lifts_what_it_is_called(recommender: Recommender) -> None:
+    names, along = directions(recommender)
+    catalogue = recommender.catalogue
+    lifts = (recommender.backbone.encode_items() @ along.T).numpy()
+    numbers = catalogue.items["number"].to_numpy()
+    assert np.corrcoef(lifts[:, names.index("number")], numbers)[0, 1] > 0.5
+    war = np.array(["War" in words for words in catalogue.words_of("genres")])
+    assert np.array_equal(lifts[:, names.index("genres: War")] > 0.5, war)
+    assert {"popularity", "mean value"} <= set(names)
+
+
+def test_among_candidates_only_they_are_learnt(recommender: Recommender) -> None:
+    """Within one genre there is nothing to learn from its name; what people give five stars there is left to learn."""
+    war = np.flatnonzero([("War" in words) for words in recommender.catalogue.words_of("genres")])
+    task = task_of(recommender, f"{EVEN_FILMS} AND array_contains(genres, 'War')", None, None, 0)
+    silent = start_of(recommender, "among", None, (), None)
+    found = descent_of(recommender, task, silent, "directions", Objective(), 0, war)
+    without, steered = (
+        ndcg_per_example(recommender.backbone, task.test, prompt, war).mean() for prompt in (None, found.prompt)
+    )
+    assert steered > without
 
 
 def test_low_rank_prompts_are_smaller_than_their_shared_base(recommender: Recommender, base: Prompt) -> None:
@@ -153,7 +179,7 @@ def people(recommender: Recommender, role: str) -> str:
     [
         ({"scenario": "test"}, "only people kept out of training match"),
         ({"scenario": "training"}, "no validation person"),
-        ({"scenario": EVEN_FILMS, "method": "magic"}, "expected one of shift"),
+        ({"scenario": EVEN_FILMS, "method": "magic"}, "expected one of directions, shift"),
         ({"scenario": EVEN_FILMS, "method": "low-rank"}, "name one tuned with --method prefix by --start"),
         ({"scenario": EVEN_FILMS, "text": "war", "start": "x"}, "found --text and --start"),
         ({"scenario": EVEN_FILMS, "start": "nowhere"}, "not in this workspace"),

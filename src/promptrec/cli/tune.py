@@ -27,7 +27,8 @@ def tune(
     items: Annotated[str, typer.Option(help="Item ids to start from, separated by commas.")] = "",
     start: Annotated[str | None, typer.Option(help="A saved prompt to start from.")] = None,
     method: Annotated[
-        str | None, typer.Option(help="What changes: shift, input, prefix (the default where it can) or low-rank.")
+        str | None,
+        typer.Option(help="What changes: directions, shift, input, prefix (the default where it can) or low-rank."),
     ] = None,
     relevance: Annotated[float, typer.Option(help="Weight of relevance.")] = 1.0,
     value: Annotated[str | None, typer.Option(help="COLUMN or COLUMN=WEIGHT: prefer items where it is high.")] = None,

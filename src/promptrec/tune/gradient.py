@@ -9,14 +9,15 @@ import torch
 
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import device
+from promptrec.data.catalogue import Rows
 from promptrec.data.split import Examples
 from promptrec.progress import progress
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.seeding import generator
 from promptrec.tune.objective import Loss
-from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.start import Start, Tunable
+from promptrec.tune.validation import Questions, plain_queries
 
 STEPS = 300
 BATCH = 128
@@ -24,6 +25,7 @@ HISTORY = 50
 CHECK_EVERY = 20
 PATIENCE = 5
 MOST_TO_CHOOSE = 500
+MOST_KEPT = 10_000  # examples whose queries are read once where only the shift changes
 LOUDNESS = (1.0, 0.5, 0.25, 0.0)
 
 
@@ -36,38 +38,56 @@ class Descent:
 
 
 def descend(
-    backbone: Backbone, tunable: Tunable, loss: Loss, training: Examples, validation: Examples, seed: int
+    backbone: Backbone,
+    tunable: Tunable,
+    loss: Loss,
+    training: Examples,
+    validation: Examples,
+    seed: int,
+    candidates: Rows | None = None,
 ) -> Descent:
-    """Minimise `loss` over the leaves of `tunable` with AdamW and return what was best on `validation`.
+    """Minimise `loss` over the leaves of `tunable` with AdamW and return what was best on `validation`. candidates: the
+    items that are ranked, the answers among them; all where None.
 
-    The score of a step, higher is better, is NDCG@10 over the full catalogue where relevance is all that counts, else
+    The score of a step, higher is better, is NDCG@10 where relevance is all that counts, else
     the negative loss. The start and silence are among the candidates, so that no prompt is worse than none on those who
-    choose; after five checks without a better one, 20 steps apart, tuning stops.
+    choose; after 100 steps without a better one tuning stops. Checks are 20 steps apart; where only the shift changes
+    they cost little, and are five steps apart and ask more of those who choose.
     """
     name = tunable.start.name
     rng = generator(seed, f"tune {name}")
     optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
-    chosen = validation.take(np.sort(rng.permutation(len(validation))[:MOST_TO_CHOOSE]))
+    shifting = set(tunable.tensors()) == {"shift"} and len(training) <= MOST_KEPT
+    most, every = (4 * MOST_TO_CHOOSE, CHECK_EVERY // 4) if shifting else (MOST_TO_CHOOSE, CHECK_EVERY)
+    chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
+    questions = Questions(backbone, chosen, candidates)
     best, best_step = tunable.silent(), 0
-    best_score = _score(backbone, best, loss, chosen)
+    best_score = _score(questions, best, loss)
+    others = _others(backbone, candidates)
+    kept = plain_queries(backbone, list(training)) if shifting else None
     curve: list[dict[str, float]] = []
     keys = backbone.encode_items()
     losses: list[float] = []
     for step in progress(range(STEPS + 1), f"tuning {name}", STEPS + 1):
-        if step % CHECK_EVERY == 0:
+        if step % every == 0:
             current = tunable.prompt()
-            score = _score(backbone, current, loss, chosen)
+            score = _score(questions, current, loss)
             curve.append({"step": step, "loss": float(np.mean(losses or [np.nan])), "validation": score})
             losses = []
             if score > best_score:
                 best, best_score, best_step = current, score, step
             if step - best_step >= PATIENCE * CHECK_EVERY:
                 break
-        drawn = training.take(rng.integers(len(training), size=min(BATCH, len(training))))
+        numbers = rng.integers(len(training), size=min(BATCH, len(training)))
+        drawn = training.take(numbers)
         histories = [history.last(HISTORY) for history in drawn]
-        stacked = {key: tensor.expand(len(drawn), *tensor.shape) for key, tensor in tunable.tensors().items()}
-        logits = backbone.scale * backbone.queries(histories, stacked) @ keys.T
-        value = loss(logits, torch.from_numpy(drawn.targets).to(device()), histories)
+        if kept is None:
+            stacked = {key: tensor.expand(len(drawn), *tensor.shape) for key, tensor in tunable.tensors().items()}
+            queries = backbone.queries(histories, stacked)
+        else:
+            queries = kept[torch.from_numpy(numbers).to(device())] + tunable.tensors()["shift"]
+        logits = backbone.scale * queries @ keys.T
+        value = loss(logits.masked_fill(others, -torch.inf), torch.from_numpy(drawn.targets).to(device()), histories)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -76,33 +96,56 @@ def descend(
     return Descent(best, curve)
 
 
-def loudness(backbone: Backbone, start: Start, loss: Loss, validation: Examples) -> Start:
+def loudness(
+    backbone: Backbone, start: Start, loss: Loss, validation: Examples, candidates: Rows | None = None
+) -> Start:
     """The start with its shift as loud as validation likes: words and items may say too much, or nothing of use."""
     if start.saved is not None or not start.prompt.words:
         return start
     chosen = validation.take(np.arange(0, len(validation), max(1, len(validation) // MOST_TO_CHOOSE)))
+    questions = Questions(backbone, chosen, candidates)
     shift = start.prompt.tensors["shift"]
     tried = [replace(start.prompt, tensors={**start.prompt.tensors, "shift": part * shift}) for part in LOUDNESS]
-    best = max(tried, key=lambda prompt: _score(backbone, prompt, loss, chosen))
+    best = max(tried, key=lambda prompt: _score(questions, prompt, loss))
     return replace(start, prompt=best)
 
 
-def _score(backbone: Backbone, prompt: Prompt, loss: Loss, examples: Examples) -> float:
+def _score(questions: Questions, prompt: Prompt, loss: Loss) -> float:
     if loss.objective.only_relevance:
-        return float(ndcg_per_example(backbone, examples, prompt).mean())
-    return -mean_loss(backbone, prompt, loss, examples)
+        return float(questions.ndcg(prompt).mean())
+    return -mean_loss(questions.backbone, prompt, loss, questions.examples, questions.candidates, questions.plain)
 
 
-def mean_loss(backbone: Backbone, prompt: Prompt | None, loss: Loss, examples: Examples) -> float:
-    """The mean loss of a prompt on examples; queries are of length one where the prompt is a mix."""
+def _others(backbone: Backbone, candidates: Rows | None) -> torch.Tensor:
+    """(n,) which items are no candidates."""
+    found = torch.full((len(backbone.catalogue),), candidates is not None)
+    if candidates is not None:
+        found[torch.from_numpy(candidates)] = False
+    return found.to(device())
+
+
+def mean_loss(
+    backbone: Backbone,
+    prompt: Prompt | None,
+    loss: Loss,
+    examples: Examples,
+    candidates: Rows | None = None,
+    plain: torch.Tensor | None = None,
+) -> float:
+    """The mean loss of a prompt on examples; queries are of length one where the prompt is a mix.
+
+    plain: the examples' queries without a prompt, where they are known; a prompt that only shifts needs no others.
+    """
     total = 0.0
     with torch.inference_mode():
-        keys = backbone.encode_items()
+        keys, others = backbone.encode_items(), _others(backbone, candidates)
         for start in range(0, len(examples), BATCH):
             chunk = examples.take(np.arange(start, min(start + BATCH, len(examples))))
             histories = [history.last(HISTORY) for history in chunk]
             leaves = prompt.flat() if prompt else []
-            if len(leaves) > 1:
+            if plain is not None and len(leaves) == 1 and set(leaves[0][0].tensors) == {"shift"}:
+                queries = plain[start : start + BATCH] + leaves[0][0].tensors["shift"].to(plain.device)
+            elif len(leaves) > 1:
                 queries = backbone.encode_queries([Query(history=history, prompt=prompt) for history in histories])
             else:
                 own = {
@@ -110,5 +153,6 @@ def mean_loss(backbone: Backbone, prompt: Prompt | None, loss: Loss, examples: E
                 }
                 queries = backbone.queries(histories, own)
             targets = torch.from_numpy(chunk.targets).to(keys.device)
-            total += float(loss(backbone.scale * queries @ keys.T, targets, histories)) * len(chunk)
+            logits = (backbone.scale * queries @ keys.T).masked_fill(others, -torch.inf)
+            total += float(loss(logits, targets, histories)) * len(chunk)
     return total / len(examples)

@@ -1,5 +1,5 @@
 """`improve`: the loop of the article (section 3.3). Evaluate; while below the target and within the budget, reword,
-search, tune and transfer; keep what is best on validation people; test once, at the end.
+search, tune, transfer and average; keep what is best on validation people; test once, at the end.
 
 Every step is a line of JSON in the run's log and leaves its prompt in the run's folder, so that a run that was cut off
 goes on where it stopped.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from promptrec.errors import PromptrecError
 from promptrec.progress import say
@@ -38,6 +39,7 @@ from promptrec.workspace import SCHEMA_VERSION, Workspace, write_json
 ROUNDS = 3
 SEARCHED = 60  # evaluations of a search step
 MOST_QUESTIONS = 1_000
+AVERAGED = 3
 METRIC = "ndcg@10"
 LOG = "log.jsonl"
 
@@ -140,18 +142,20 @@ class _Run:
                 return
 
     def steps(self, number: int) -> Iterator[Step]:
-        """Nothing and the words first; then reword, search, tune and transfer, from what is best at that moment."""
+        """Nothing and the words first; then reword, search, tune, transfer, average, from what is best at that time."""
         recommender, seed = self.recommender, self.seed + number
         if number == 0:
             yield Step("nothing", self.silent)
             yield Step("words", lambda: self.prompt_of(self.text) if self.text else None)
         yield Step("reword", self.reworded)
         yield Step("search", lambda: self.searched(seed))
+        yield Step("tune directions", lambda: self.tuned(self.start_of_words(), "directions", seed))
         yield Step("tune", lambda: self.tuned(self.start_of_words(), None, seed))
         if recommender.backbone.prompt_shape.layers:
             yield Step("tune shift", lambda: self.tuned(self.start_of_words(), "shift", seed))
         yield Step("tune on", lambda: self.tuned(self.start_of_best(), None, seed))
         yield Step("transfer", lambda: self.transferred(seed) if number == 0 else None)
+        yield Step("average", self.averaged)
 
     def take(self, step: Step, number: int) -> None:
         began = time.monotonic()
@@ -221,6 +225,19 @@ class _Run:
             return None
         made = self.tuned(start_of(self.recommender, self.name, None, (), best), None, seed)
         return replace(made, words=f"{self.task.words}, from {best}")
+
+    def averaged(self) -> Prompt | None:
+        """The mean of the tensors of the best tuned prompts, of those with a prefix where the best has one: an average
+        of what was tuned from one start often does better than each (Wortsman et al., ICML 2022).
+        """
+        lines = sorted((line for line in self.log if line.get("kind") == "soft"), key=lambda line: -line["validation"])
+        tuned = [prompt for prompt in map(self.load, lines) if any(t.any() for t in prompt.tensors.values())]
+        alike = [prompt for prompt in tuned if set(prompt.tensors) == set(tuned[0].tensors)][:AVERAGED]
+        if len(alike) < 2:
+            return None
+        best = alike[0]
+        means = {name: torch.stack([prompt.tensors[name] for prompt in alike]).mean(dim=0) for name in best.tensors}
+        return replace(best, tensors=means)
 
     def finish(self, saved: Prompt) -> None:
         """Write the report, and mark the run as over: the same arguments begin a new one."""

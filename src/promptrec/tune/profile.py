@@ -55,7 +55,7 @@ def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: 
     for what, questions in (("tune on", training), ("choose on", validation)):
         if not len(questions):
             raise PromptrecError(f"prompt {name!r}: there are no people to {what}; train with another --people-out")
-    tensors, curve = _descend(backbone, name, training, validation, schema, seed)
+    tensors, curve = fit_generator(backbone, name, training, validation, schema, seed)
     card = {
         "profile": schema,
         "data": f"{recommender.dataset.manifest.get('name', 'dataset')}, hash {recommender.dataset.hash[:16]}",
@@ -85,9 +85,10 @@ def _start(backbone: Backbone, inputs: int, name: str, seed: int) -> dict[str, t
     return found
 
 
-def _descend(
+def fit_generator(
     backbone: Backbone, name: str, training: Cold, validation: Cold, schema: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    """The tensors of a profile prompt at the step that did best on `validation`, and the curve."""
     rng = generator(seed, f"tune {name}")
     leaves = _start(backbone, training.x.shape[1], name, seed)
     tensors = {key: tensor.to(device()).requires_grad_() for key, tensor in leaves.items()}

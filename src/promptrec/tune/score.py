@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from promptrec.backbone.interface import Backbone
+from promptrec.data.catalogue import Rows
 from promptrec.data.split import Examples
 from promptrec.evaluate.metrics import diversity, hit_rate, ndcg, novelty
 from promptrec.evaluate.protocol import Ranking, rank
@@ -23,14 +24,18 @@ MOST_SCORED = 2_000
 Floats = npt.NDArray[np.float64]
 
 
-def ranking_of(backbone: Backbone, examples: Examples, prompt: Prompt | None) -> Ranking:
-    """The full catalogue for each example, seen items out."""
-    return rank(backbone, examples, make_query=lambda history: Query(history=history, prompt=prompt))
+def ranking_of(
+    backbone: Backbone, examples: Examples, prompt: Prompt | None, candidates: Rows | None = None
+) -> Ranking:
+    """The full catalogue, or only `candidates`, for each example, seen items out."""
+    return rank(backbone, examples, lambda history: Query(history=history, prompt=prompt), candidates=candidates)
 
 
-def ndcg_per_example(backbone: Backbone, examples: Examples, prompt: Prompt | None) -> Floats:
-    """(n,) NDCG@10 over the full catalogue, seen items out."""
-    return ndcg(ranking_of(backbone, examples, prompt).ranks)
+def ndcg_per_example(
+    backbone: Backbone, examples: Examples, prompt: Prompt | None, candidates: Rows | None = None
+) -> Floats:
+    """(n,) NDCG@10 over the full catalogue, or only `candidates`, seen items out."""
+    return ndcg(ranking_of(backbone, examples, prompt, candidates).ranks)
 
 
 def scores(

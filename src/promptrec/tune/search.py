@@ -158,13 +158,14 @@ class _Search:
         first = max(self.found.values(), key=lambda found: found.score)
         beam, expanded = [first], set[str]()
         while len(self.steps) < self.budget:
-            for current in beam:
-                if current.sentence not in expanded:
-                    expanded.add(current.sentence)
-                    self.expand(current.sentence)
+            evaluated = len(self.steps)
+            # Only some of a sentence's neighbours are asked about at a time: when all were, others are.
+            for current in [found for found in beam if found.sentence not in expanded] or beam:
+                expanded.add(current.sentence)
+                self.expand(current.sentence)
             kept = [found for found in self.found.values() if found.guard >= first.guard - TOLERANCE]
             beam = sorted(kept, key=lambda found: (-found.score, len(found.sentence), found.sentence))[:BEAM]
-            if all(found.sentence in expanded for found in beam):
+            if len(self.steps) == evaluated:
                 break
             say(f"{len(self.steps)} of {self.budget} evaluations: {beam[0].score:.4f} {beam[0].sentence!r}")
         kept = [found for found in self.found.values() if found.guard >= first.guard - TOLERANCE]

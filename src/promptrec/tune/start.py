@@ -16,11 +16,12 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.seeding import torch_generator
 
-Method = Literal["shift", "input", "prefix", "low-rank"]
-METHODS: tuple[Method, ...] = ("shift", "input", "prefix", "low-rank")
+Method = Literal["directions", "shift", "input", "prefix", "low-rank"]
+METHODS: tuple[Method, ...] = ("directions", "shift", "input", "prefix", "low-rank")
+SHIFTING = ("directions", "shift")  # what every backbone takes
 RANK = 2
 NOISE = 0.02
-RATES = {"shift": 3e-3, "gate": 3e-3}
+RATES = {"shift": 3e-3, "gate": 3e-3, "along": 3e-3}
 RATE = 1e-2
 ADDED = ("shift", "gate")
 
@@ -78,11 +79,14 @@ def _at_items(catalogue: Catalogue, backbone: Backbone, silent: Prompt, items: S
 class Tunable:
     """The tensors that a method changes, as leaves of the gradient, and the prompt's tensors that they amount to."""
 
-    def __init__(self, backbone: Backbone, start: Start, method: str, seed: int) -> None:
+    def __init__(
+        self, backbone: Backbone, start: Start, method: str, seed: int, along: torch.Tensor | None = None
+    ) -> None:
+        """along: (m, shift) the directions that the method of that name moves in."""
         if method not in METHODS:
             raise PromptrecError(f"--method: expected one of {', '.join(METHODS)}, found {method!r}")
         shape, prompt = backbone.prompt_shape, start.prompt
-        if method != "shift" and not shape.layers:
+        if method not in SHIFTING and not shape.layers:
             raise PromptrecError(f"--method {method}: the {backbone.name} backbone takes no prefix; use --method shift")
         self.backbone, self.method, self.start = backbone, method, prompt
         self.shared: Prompt | None = None
@@ -90,7 +94,11 @@ class Tunable:
         sizes = {"shift": shape.shift, "gate": shape.gate}
         leaves = {part: fixed.pop(part, torch.zeros(size)) for part, size in sizes.items() if size}
         noise = torch_generator(seed, f"start {prompt.name}")
-        if method == "input":
+        self.along = torch.empty(0) if along is None else along.to(device())
+        if method == "directions":
+            fixed["shift"] = leaves.pop("shift")
+            leaves["along"] = torch.zeros(len(self.along))
+        elif method == "input":
             fixed.pop("prefix", None)
             drawn = NOISE * torch.randn(shape.tokens, shape.width, generator=noise)
             leaves["input"] = drawn if start.inputs is None else start.inputs.clone()
@@ -120,7 +128,9 @@ class Tunable:
     def tensors(self) -> Mapping[str, torch.Tensor]:
         """What the backbone takes, differentiable in the leaves."""
         found: Tensors = {**self.fixed, **{part: self.leaves[part] for part in ADDED if part in self.leaves}}
-        if self.method == "input":
+        if self.method == "directions":
+            found["shift"] = self.fixed["shift"] + self.leaves["along"] @ self.along
+        elif self.method == "input":
             found["prefix"] = self.backbone.input_prefix(self.leaves["input"])
         elif self.method == "prefix":
             found["prefix"] = self.leaves["prefix"]
@@ -131,7 +141,8 @@ class Tunable:
 
     def silent(self) -> Prompt:
         """A prompt that changes nothing."""
-        zeros = {name: torch.zeros_like(leaf).detach().cpu() for name, leaf in self.leaves.items() if name in ADDED}
+        now = {**self.fixed, **self.leaves}
+        zeros = {name: torch.zeros_like(now[name]).detach().cpu() for name in ADDED if name in now}
         return replace(self.start, tensors=zeros, parts=(), version=0)
 
     def prompt(self) -> Prompt:

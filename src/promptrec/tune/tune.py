@@ -7,9 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from promptrec.data.catalogue import Rows
 from promptrec.prompt.library import check_name
 from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
+from promptrec.tune.directions import directions
 from promptrec.tune.gradient import Descent, descend, loudness
 from promptrec.tune.objective import Loss, Objective
 from promptrec.tune.reading import read
@@ -71,13 +73,20 @@ def tune(
 
 
 def descent_of(
-    recommender: Recommender, task: Task, begin: Start, method: str, objective: Objective, seed: int
+    recommender: Recommender,
+    task: Task,
+    begin: Start,
+    method: str,
+    objective: Objective,
+    seed: int,
+    candidates: Rows | None = None,
 ) -> Descent:
-    """The descent alone, nothing tested and nothing saved."""
+    """The descent alone, nothing tested and nothing saved. candidates: the items that are ranked, all where None."""
     loss = Loss(objective, recommender.catalogue, recommender.vectors, recommender.split)
-    begin = loudness(recommender.backbone, begin, loss, task.validation)
-    tunable = Tunable(recommender.backbone, begin, method, seed)
-    return descend(recommender.backbone, tunable, loss, task.training, task.validation, seed)
+    begin = loudness(recommender.backbone, begin, loss, task.validation, candidates)
+    along = directions(recommender)[1] if method == "directions" else None
+    tunable = Tunable(recommender.backbone, begin, method, seed, along)
+    return descend(recommender.backbone, tunable, loss, task.training, task.validation, seed, candidates)
 
 
 def card_of(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import device
+from promptrec.data.catalogue import Rows
+from promptrec.data.history import History
 from promptrec.data.split import Examples
 from promptrec.evaluate.metrics import ndcg
 from promptrec.prompt.prompt import Prompt
@@ -17,16 +21,17 @@ CHUNK = 256
 
 
 class Questions:
-    """Examples with their histories read once: a prompt that only shifts the query costs two products of matrices."""
+    """Examples with their histories read once: a prompt that only shifts the query costs two products of matrices.
 
-    def __init__(self, backbone: Backbone, examples: Examples) -> None:
-        self.backbone, self.examples = backbone, examples
+    candidates: the items that are ranked, all where None.
+    """
+
+    def __init__(self, backbone: Backbone, examples: Examples, candidates: Rows | None = None) -> None:
+        self.backbone, self.examples, self.candidates = backbone, examples, candidates
         self.histories = list(examples)
         self.targets = torch.from_numpy(examples.targets).to(device())
         self.keys = backbone.encode_items()
-        with torch.inference_mode():
-            parts = [backbone.queries(self.histories[i : i + CHUNK], {}) for i in range(0, len(examples), CHUNK)]
-            self.plain = torch.cat(parts)
+        self.plain = plain_queries(backbone, self.histories)
 
     def __len__(self) -> int:
         return len(self.histories)
@@ -45,8 +50,12 @@ class Questions:
             return torch.cat(parts)
 
     def ndcg(self, prompt: Prompt | None) -> npt.NDArray[np.float64]:
-        """(n,) NDCG@10 over the full catalogue, seen items out, ties pessimistic."""
+        """(n,) NDCG@10 over the candidates, seen items out, ties pessimistic."""
         scores = self.queries(prompt) @ self.keys.T
+        if self.candidates is not None:
+            others = torch.ones(len(self.keys), dtype=torch.bool, device=scores.device)
+            others[torch.from_numpy(self.candidates)] = False
+            scores = scores.masked_fill(others, -torch.inf)
         wanted = scores.gather(1, self.targets[:, None])
         for own, history in zip(scores, self.histories, strict=True):
             own[torch.from_numpy(history.rows).to(own.device)] = -torch.inf
@@ -62,6 +71,17 @@ class Questions:
     def shift_gradient(self, prompt: Prompt) -> torch.Tensor:
         """(d,) the gradient of `loss` at the shift of a prompt that has no more than a shift."""
         shift = prompt.tensors["shift"].detach().clone().to(self.plain.device).requires_grad_()
-        logits = self.backbone.scale * (self.plain.clone() + shift) @ self.keys.T
+        logits = self.backbone.scale * (self.plain + shift) @ self.keys.T
         loss = torch.nn.functional.cross_entropy(logits, self.targets)
         return torch.autograd.grad(loss, shift)[0].cpu()
+
+
+def plain_queries(backbone: Backbone, histories: Sequence[History]) -> torch.Tensor:
+    """(n, d) what `Backbone.queries` gives without a prompt, histories of like length together."""
+    order = np.argsort([len(history) for history in histories], kind="stable")
+    found = torch.empty(len(histories), backbone.prompt_shape.shift, device=device())
+    with torch.no_grad():
+        for start in range(0, len(order), CHUNK):
+            chunk = order[start : start + CHUNK]
+            found[torch.from_numpy(chunk)] = backbone.queries([histories[i] for i in chunk], {})
+    return found
