@@ -40,6 +40,9 @@ def data_import(
         list[str] | None, typer.Option(help="A column's meaning, such as events.user=uid; as often as need be.")
     ] = None,
     list_separator: Annotated[str | None, typer.Option(help="What separates the words of a list attribute.")] = None,
+    files: Annotated[
+        Path | None, typer.Option(help="The folder that pictures named by items lie in; else that of the items file.")
+    ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the dataset instead of replacing it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Accept the columns that were guessed.")] = False,
     workspace: WorkspaceOption = DEFAULT,
@@ -58,6 +61,7 @@ def data_import(
         list_separator=list_separator,
         assume_yes=yes or as_json,
         mapping=mapping,
+        item_files=files,
         append=append,
     )
     _show_cleaning(place, as_json)

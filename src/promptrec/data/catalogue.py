@@ -15,7 +15,8 @@ from promptrec.errors import NotFoundError, PromptrecError
 
 Rows = npt.NDArray[np.int64]
 TEXT_COLUMNS = ("title", "description")
-NOT_ATTRIBUTES = ("id", "title", "description", "image")
+FILE_COLUMNS = ("image", "audio")  # columns that name files
+NOT_ATTRIBUTES = ("id", *TEXT_COLUMNS, *FILE_COLUMNS)
 
 
 class Catalogue:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from promptrec.data.blocks import listed, short
+from promptrec.data.catalogue import FILE_COLUMNS
 from promptrec.data.mapping import FileKind
 from promptrec.errors import PromptrecError
 
@@ -27,7 +28,7 @@ COMMON_NAMES: dict[FileKind, dict[str, tuple[str, ...]]] = {
         "id": ("id", *_ITEM_IDS),
         "title": ("title", "name", "movie_title", "item_title"),
         "description": ("description", "text", "body"),
-        "image": ("image",),
+        **{column: (column,) for column in FILE_COLUMNS},
     },
     "users": {"id": ("id", *_USER_IDS)},
 }

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from promptrec.data.blocks import TableFile, short
+from promptrec.data.catalogue import NOT_ATTRIBUTES
 from promptrec.data.cleaning import LEFT_EMPTY, Cleaning
 from promptrec.data.mapping import EntityMapping, FileKind
 from promptrec.data.values import numbers, plain_text
@@ -15,7 +16,7 @@ from promptrec.errors import PromptrecError
 
 FILE, RECORD = "\0file", "\0record"  # names that no file's column has
 _NUMERIC_FROM = 0.99  # an attribute is a number where at least this share of its values is; the others are emptied
-_TEXTS = ("id", "title", "description", "image")
+_TEXTS = NOT_ATTRIBUTES
 _RULES = "median, most frequent, drop or constant:VALUE"
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 
 from promptrec.data.dataset import EVENT_COLUMNS
+from promptrec.data.files import export_files
 from promptrec.data.mapping import ENTITY_ROLES
 from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace, new_folder, read_json
@@ -51,6 +52,7 @@ def export_dataset(workspace: Workspace, folder: Path, form: Form = "csv") -> li
         for language, words in manifest.get("labels", {}).items():
             lines += ["", f"[labels.{_quoted(language)}]"]
             lines += [f"{_quoted(word)} = {_quoted(name)}" for word, name in words.items()]
+        export_files(source, staging)
         (staging / MAPPING).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
 

@@ -22,6 +22,7 @@ from promptrec.data.columns import choose_columns, shown
 from promptrec.data.dataset import EVENT_COLUMNS, Dataset
 from promptrec.data.entities import merge, read_entities
 from promptrec.data.events import Codes, read_events
+from promptrec.data.files import link_files, take_files
 from promptrec.data.mapping import DataMapping, FileKind, load_mapping
 from promptrec.data.reading import open_files
 from promptrec.errors import PromptrecError
@@ -45,6 +46,7 @@ def import_dataset(
     labels: Mapping[str, Mapping[str, str]] | None = None,
     *,
     mapping: Path | DataMapping | None = None,
+    item_files: Path | None = None,
     append: bool = False,
     manifest: Mapping[str, Any] | None = None,
 ) -> Dataset:
@@ -56,6 +58,7 @@ def import_dataset(
         columns of RecBole files.
     labels: {language: {attribute word: word in that language}}, kept in the manifest.
     mapping: all of this and the rules of cleaning, as a TOML file or read from one.
+    item_files: the folder that the names of pictures are relative to; else the one that the items file lies in.
     append: keep the dataset that is there and add to it. Events that it has already (known by person, item, time, kind
         and value) and items that it has already are not added again; what it has is never changed.
     manifest: more to write into the manifest.
@@ -72,7 +75,7 @@ def import_dataset(
         )
     with _staging(workspace, old) as staging:
         cleaning = Cleaning(staging / "rejected.parquet")
-        catalogue, people = _entities(files, chosen, told, list_separator, cleaning, old)
+        catalogue, people = _entities(files, chosen, told, list_separator, cleaning, old, item_files, staging)
         codes = Codes.of(catalogue["id"])
         kept = _events(files, chosen, told, catalogue, codes, cleaning, old)
         catalogue = _with_cold(catalogue, kept)
@@ -135,7 +138,7 @@ def _confirm() -> None:
 
 @contextmanager
 def _staging(workspace: Workspace, old: Dataset | None) -> Iterator[Path]:
-    """A folder that becomes the dataset in one step, with the content vectors of the old one that it continues.
+    """A folder that becomes the dataset in one step, with the vectors and files of the old one that it continues.
 
     A workspace that was made for it goes again on an error.
     """
@@ -149,6 +152,7 @@ def _staging(workspace: Workspace, old: Dataset | None) -> Iterator[Path]:
                     raise PromptrecError(f"{workspace.dataset}: was changed by another import meanwhile; try again")
                 for file in workspace.dataset.glob("*.safetensors"):
                     os.link(file, staging / file.name)
+                link_files(workspace.dataset, staging)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
         hint = "is the disk full?" if full else "choose another workspace, or make room for it"
@@ -165,8 +169,10 @@ def _entities(
     separator: str | None,
     cleaning: Cleaning,
     old: Dataset | None,
+    item_files: Path | None,
+    staging: Path,
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """The items and the users, those of the old dataset first."""
+    """The items and the users, those of the old dataset first; files that items name are copied into `staging`."""
     found: dict[FileKind, pl.DataFrame | None] = {"items": None, "users": None}
     if old is not None:
         found = {"items": old.items, "users": old.users}
@@ -174,6 +180,9 @@ def _entities(
         if kind in files:
             known = found[kind]
             new = read_entities(kind, files[kind], chosen[kind], getattr(told, kind), separator, cleaning, known)
+            if kind == "items":
+                named = None if told.items.files is None else Path(told.items.files)
+                new = take_files(new, item_files or named or files[kind][0].path.parent, staging, cleaning)
             found[kind] = new if known is None else merge(known, new)
     items = found["items"]
     return pl.DataFrame(schema={"id": pl.String}) if items is None else items, found["users"]

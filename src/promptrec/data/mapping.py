@@ -50,11 +50,13 @@ class EntityMapping(_Section):
 
 
 class ItemsMapping(EntityMapping):
-    """What there is: also what is read as text, and what becomes of events on items that have no record."""
+    """What there is: also what is read as text, which columns name files (relative to the folder `files`, else to the
+    items file), and what becomes of events on items that have no record."""
 
     title: str | None = None
     description: str | None = None
     image: str | None = None
+    files: str | None = None
     unknown: Literal["cold", "reject"] | None = None
 
 
@@ -118,6 +120,8 @@ def load_mapping(path: Path) -> DataMapping:
             if source and not file.exists():
                 raise PromptrecError(f"{file}: there is no such file{source}")
             section["file"] = str(file)
+        if isinstance(section, dict) and isinstance(section.get("files"), str):
+            section["files"] = str(path.parent / _expanded(path, f"{kind}.files", section["files"], source))
     return checked(document, str(path))
 
 
