@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test docs browser postgres lint types bench-demo bench-evaluate bench-import bench-models bench-peers bench-page bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-adaptation bench-demo bench-evaluate bench-import bench-models bench-peers bench-page bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -33,6 +33,10 @@ lint: setup  ## style and the direction of imports
 
 types: setup  ## mypy, strict
 	$(BIN)/mypy
+
+CELLS ?=
+bench-adaptation: setup  ## prompts against what could replace them, cell by cell (CELLS=--short), into bench/results/adaptation.json
+	$(BIN)/python bench/adaptation.py $(CELLS)
 
 SEEDS ?= 0 1 2 3 4
 bench-demo: setup  ## the demo over five seeds, into bench/results/demo.json

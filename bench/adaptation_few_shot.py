@@ -1,0 +1,131 @@
+"""Scenarios with few examples: prompts of every kind against fine-tuning, training anew and counting.
+
+All methods have the same examples, the same candidates and the same validation people; what they choose by them is the
+step, and for prompts which one ("the chosen prompt").
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from adaptation_rivals import RATES, fine_tuned, item_knn, popularity
+from adaptation_world import (
+    MOST_CHOOSING,
+    MOST_TESTED,
+    SCENARIOS,
+    SEED,
+    Asked,
+    Floats,
+    Scenario,
+    backbone,
+    cell,
+    drawn,
+    examples_of,
+    recommender,
+    rows_among,
+)
+from promptrec.data.history import History
+from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.prompt.prompt import Prompt
+from promptrec.tune.gradient import LOUDNESS
+from promptrec.tune.objective import Objective
+from promptrec.tune.start import Start, start_of
+from promptrec.tune.task import Task
+from promptrec.tune.tune import descent_of
+
+SIZES = (16, 64, 512, 4_096)
+RIVALS = ("full", "lora", "last layer", "scratch")
+Scores = list[torch.Tensor]
+
+
+def cells() -> dict[str, Callable[[], dict[str, Any]]]:
+    """One for each scenario and number of examples."""
+    return {
+        f"few-shot-{name}-{size}": (lambda name=name, size=size: few_shot(name, size))  # type: ignore[misc]
+        for size in SIZES
+        for name in SCENARIOS
+    }
+
+
+def few_shot(name: str, size: int, seed: int = SEED) -> dict[str, Any]:
+    scenario = SCENARIOS[name]
+    candidates = rows_among(scenario.among)
+    task = examples_of(scenario, size, seed)
+    choosing = Asked(drawn(task.validation, MOST_CHOOSING, "choosing"), candidates)
+    tested = Asked(drawn(task.test, MOST_TESTED, "tested"), candidates)
+    found: dict[str, dict[str, Any]] = {}
+    answers: dict[str, Floats] = {}
+
+    def took(method: str, made: Scores, **more: Any) -> None:
+        answers[method] = tested.ndcg(made[1])
+        people = tested.examples.people
+        score = bootstrap_interval(answers[method], seed, people=people)
+        found[method] = {"validation": float(choosing.ndcg(made[0]).mean()), "test": score, **more}
+
+    took("frozen", steered(None, choosing, tested), parameters=0, seconds=0.0)
+    for method, (prompt, seconds) in prompts(scenario, task, candidates, choosing, seed).items():
+        numbers = sum(tensor.numel() for tensor in prompt.tensors.values())
+        took(f"prompt: {method}", steered(prompt, choosing, tested), parameters=numbers, seconds=seconds)
+    chosen = max((m for m in found if m.startswith("prompt: ")), key=lambda m: found[m]["validation"])
+    for method in RIVALS:
+        made, cost = fine_tuned(method, task.training, choosing, [tested], seed)
+        took(method, made, rate=RATES[method], **cost)
+    took("item kNN in the scenario", item_knn(task.training, choosing, [tested]))
+    took("popularity in the scenario", popularity(task.training, choosing, [tested]))
+    for method, row in found.items():
+        row["chosen prompt's lead"] = paired_difference(
+            answers[chosen], answers[method], seed, people=tested.examples.people
+        )
+    facts = {"examples": len(task.training), "candidates": len(candidates), "test_examples": len(tested)}
+    return {"scenario": name, "size": size, "seed": seed, **facts, "chosen": chosen, "methods": found}
+
+
+def prompts(
+    scenario: Scenario, task: Task, candidates: np.ndarray, choosing: Asked, seed: int
+) -> dict[str, tuple[Prompt, float]]:
+    """Each kind of prompt with the seconds that it took."""
+    own = recommender()
+    silent = start_of(own, "adaptation", None, (), None)
+    spoken = start_of(own, "adaptation", scenario.words, (), None)
+
+    def loud(part: float) -> Prompt:
+        return replace(spoken.prompt, tensors={"shift": part * spoken.prompt.tensors["shift"]})
+
+    def timed(make: Callable[[], Prompt]) -> tuple[Prompt, float]:
+        began = time.perf_counter()
+        return make(), time.perf_counter() - began
+
+    def tuned(start: Start, method: str) -> tuple[Prompt, float]:
+        return timed(lambda: descent_of(own, task, start, method, Objective(), seed, candidates).prompt)
+
+    def words() -> Prompt:
+        return max((loud(part) for part in LOUDNESS), key=lambda p: choosing.ndcg(steered(p, choosing)[0]).mean())
+
+    found = {"words": timed(words)}
+    found["directions"] = tuned(silent, "directions")
+    found["shift"] = tuned(silent, "shift")
+    found["prefix"] = tuned(silent, "prefix")
+    prompt, seconds = tuned(Start(found["directions"][0]), "prefix")
+    found["directions, then prefix"] = prompt, seconds + found["directions"][1]
+    return found
+
+
+def steered(prompt: Prompt | None, *asked: Asked) -> Scores:
+    def encode(histories: Sequence[History]) -> torch.Tensor:
+        tensors = prompt.tensors if prompt else {}
+        return backbone().encode(histories, [tensors] * len(histories))
+
+    keys = backbone().encode_items()
+    return [one.scores(one.queries(encode), keys[torch.from_numpy(one.candidates)]) for one in asked]
+
+
+def run(names: Sequence[str]) -> None:
+    for name, make in cells().items():
+        if not names or any(name.startswith(part) for part in names):
+            cell(name, make)

@@ -1,0 +1,186 @@
+"""From cells to bench/results/adaptation.json: its goals, and the tables and the plot of docs/adaptation.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adaptation_few_shot import SIZES
+from adaptation_plots import draw
+from adaptation_tables import tables
+from adaptation_world import SCENARIOS, SEED
+from promptrec.workspace import write_json
+
+RESULT = Path("bench/results/adaptation.json")
+TABLES = Path("bench/work/adaptation/tables.md")
+Cells = Mapping[str, dict[str, Any]]
+RIVALS = ("full", "lora", "last layer", "scratch")
+ALLOWED = 0.005
+
+
+def write_results(cells: Cells) -> None:
+    goals = [*few_shot(cells), large_data(cells), cold_people(cells), *requests(cells), variety(cells), general(cells)]
+    document = {
+        "command": "make bench-adaptation",
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "seeds": [SEED],
+        "goals": goals,
+        "rows": list(cells.values()),
+    }
+    write_json(RESULT, document)
+    TABLES.write_text(tables(cells), encoding="utf-8")
+    draw(cells, Path("docs/adaptation.png"))
+    for one in goals:
+        print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
+
+
+def goal(name: str, text: str, target: Any, value: float | None, met: bool | None, note: str = "") -> dict[str, Any]:
+    found = {"id": name, "goal": text, "target": target, "value": value, "low": None, "high": None, "met": met}
+    return {**found, "note": note or ("" if value is not None else "not run yet")}
+
+
+def few_shot(cells: Cells) -> list[dict[str, Any]]:
+    """In how many scenarios the chosen prompt is ahead of all four, the fewest over the three sizes."""
+    at: dict[int, list[str]] = {}
+    for size in SIZES[:3]:
+        found = [cells[name] for name in (f"few-shot-{one}-{size}" for one in SCENARIOS) if name in cells]
+        if len(found) == len(SCENARIOS):
+            ahead = [c["scenario"] for c in found if all(_lead(c, rival)["low"] > 0 for rival in RIVALS)]
+            at[size] = ahead
+    value = min(len(ahead) for ahead in at.values()) if len(at) == 3 else None
+    note = "; ".join(f"{size}: {len(ahead)} of 6 ({', '.join(ahead)})" for size, ahead in at.items())
+    text = "scenarios of six where the chosen prompt is ahead of all fine-tuning and scratch, at 16, 64 and 512"
+    return [goal("few-shot", text, 5, value, None if value is None else value >= 5, note)]
+
+
+def _lead(cell: dict[str, Any], rival: str) -> dict[str, float]:
+    found: dict[str, float] = cell["methods"][rival]["chosen prompt's lead"]
+    return found
+
+
+def large_data(cells: Cells) -> dict[str, Any]:
+    """The mean lead over full fine-tuning at 4,096 examples, with the shares of its parameters and time."""
+    found = [cells[name] for name in (f"few-shot-{one}-4096" for one in SCENARIOS) if name in cells]
+    text = "at 4,096 examples: NDCG@10 of the chosen prompt less full fine-tuning's, mean of the scenarios"
+    if not found:
+        return goal("large-data", text, -ALLOWED, None, None)
+    leads = [_lead(cell, "full")["value"] for cell in found]
+    prompts = [cell["methods"][cell["chosen"]] for cell in found]
+    numbers = max(p["parameters"] / c["methods"]["full"]["parameters"] for p, c in zip(prompts, found, strict=True))
+    times = max(p["seconds"] / c["methods"]["full"]["seconds"] for p, c in zip(prompts, found, strict=True))
+    met = min(leads) >= -ALLOWED and numbers <= 0.006 and times <= 0.2
+    note = (
+        f"{len(found)} scenarios; worst {min(leads):+.4f}; at most {numbers:.2%} of the parameters (0.6% wanted) and "
+        f"{times:.0%} of the time (20% wanted)"
+    )
+    complete = len(found) == len(SCENARIOS)
+    return goal("large-data", text, -ALLOWED, sum(leads) / len(leads), met if complete else None, note)
+
+
+def cold_people(cells: Cells) -> dict[str, Any]:
+    text = "people with 0 to 5 events: the profile prompt's least lead over any other method, in the mean"
+    if "cold" not in cells:
+        return goal("cold-people", text, 0, None, None)
+    others = [row for row in cells["cold"]["methods"] if row["method"] != "profile prompt"]
+    least = min(others, key=lambda row: row["lead 0 to 5"]["value"])
+    named = ("popularity", "popularity in the profile", "full fine-tuning")
+    behind = [
+        f"{row['method']} at {n} ({row[LEAD][n]['value']:+.4f})"
+        for row in others
+        for n in ("0", "1", "2", "3", "5")
+        if row[LEAD][n]["value"] < (0 if row["method"] == "frozen" else -ALLOWED if row["method"] in named else -1)
+    ]
+    value = least["lead 0 to 5"]["value"]
+    note = f"least against {least['method']}; " + ("too far behind " + ", ".join(behind) if behind else "never behind")
+    return goal("cold-people", text, 0, value, value > 0 and not behind, note)
+
+
+LEAD = "profile prompt's lead"
+
+
+def requests(cells: Cells) -> list[dict[str, Any]]:
+    found = cells.get("requests")
+    rows = found["rows"] if found else {}
+    words = cells["unseen-words"]["rows"] if "unseen-words" in cells else {}
+
+    def share(rows: Mapping[str, Any], way: str) -> float | None:
+        return rows[way]["ndcg@10"]["value"] / rows["hard filter"]["ndcg@10"]["value"] if way in rows else None
+
+    def least(rows: Mapping[str, Any], *ways: str) -> float | None:
+        shares = [share(rows, way) for way in ways]
+        return None if None in shares else min(value for value in shares if value is not None)
+
+    def noted(rows: Mapping[str, Any], way: str) -> str:
+        return "; ".join(
+            f"{language} {share(rows, f'{way}, {language}'):.1%}, precision@10 "
+            f"{rows[f'{way}, {language}']['precision@10']:.3f}"
+            for language in ("en", "zh")
+            if f"{way}, {language}" in rows
+        )
+
+    wording = least(rows, "unseen wording, en", "unseen wording, zh")
+    precise = bool(rows) and min(rows[f"unseen wording, {one}"]["precision@10"] for one in ("en", "zh")) >= 0.9
+    said = least(rows, "paraphrase, en", "paraphrase, zh")
+    new = share(words, "unseen word, en"), share(words, "unseen word, zh")
+    refused = found["negation"]["after"] / found["negation"]["before"] if found else None
+    lost = max(found["harmless"]["lost"].values()) if found else None
+    return [
+        goal(
+            "wording",
+            "unseen wordings against the hard filter's NDCG@10, the lesser of two languages",
+            0.97,
+            wording,
+            None if wording is None else wording >= 0.97 and precise,
+            noted(rows, "unseen wording"),
+        ),
+        goal(
+            "paraphrase",
+            "paraphrases without the genre's word against the hard filter's",
+            0.85,
+            said,
+            None if said is None else said >= 0.85,
+            noted(rows, "paraphrase"),
+        ),
+        goal(
+            "unseen-words",
+            "genres never named in training, against the hard filter's, English (Chinese: .55 wanted)",
+            0.6,
+            new[0],
+            None if new[0] is None or new[1] is None else new[0] >= 0.6 and new[1] >= 0.55,
+            noted(words, "unseen word"),
+        ),
+        goal(
+            "negation", "what is left of the unwanted share", 0.2, refused, None if refused is None else refused <= 0.2
+        ),
+        goal("harmless", "the most that random text costs", 0.01, lost, None if lost is None else lost <= 0.01),
+    ]
+
+
+def variety(cells: Cells) -> dict[str, Any]:
+    text = "coverage@10 at 2% loss of NDCG@10, times the frozen list's"
+    if "variety" not in cells:
+        return goal("variety", text, 1.2, None, None)
+    curves, rows = cells["variety"]["curves"], cells["variety"]["rows"]
+    ratio = {family: (of["coverage@10"]["0.02"] or 0) / rows[0]["test"]["coverage@10"] for family, of in curves.items()}
+    above = all(
+        (curves["prompt"][metric][loss] or 0) > (curves[rival][metric][loss] or 0)
+        for metric in ("coverage@10", "diversity@10")
+        for loss in ("0", "0.02", "0.05")
+        for rival in ("MMR", "DPP", "penalty")
+    )
+    value = ratio["prompt"]
+    note = ", ".join(f"{family} {times:.2f}" for family, times in ratio.items())
+    ending = "; above every rival everywhere" if above else "; not above every rival everywhere"
+    return goal("variety", text, 1.2, value, value >= 1.2 and above, note + ending)
+
+
+def general(cells: Cells) -> dict[str, Any]:
+    text = "scores without a prompt are the same bits after tuning (1) or not (0)"
+    found = cells.get("general-task")
+    same = found["rows"][0]["same_bits"] if found else None
+    return goal("general-task", text, 1, None if same is None else float(same), same)

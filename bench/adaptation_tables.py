@@ -1,0 +1,113 @@
+"""The Markdown tables of docs/adaptation.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adaptation_few_shot import SIZES
+from adaptation_world import SCENARIOS
+
+Cells = Mapping[str, dict[str, Any]]
+EVENTS = ("0", "1", "2", "3", "5", "10")
+
+
+def tables(cells: Cells) -> str:
+    parts = [*(_few_shot(cells, name) for name in SCENARIOS), _cold(cells), _requests(cells), _variety(cells)]
+    return "\n\n".join(part for part in [*parts, _general(cells)] if part) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _few_shot(cells: Cells, name: str) -> str:
+    """A row a method, a column a number of examples; bold the chosen prompt, * where it is surely ahead of the row."""
+    found = {size: cells[f"few-shot-{name}-{size}"] for size in SIZES if f"few-shot-{name}-{size}" in cells}
+    if not found:
+        return ""
+    methods = next(iter(found.values()))["methods"]
+    rows = []
+    for method in methods:
+        row = [method]
+        for size in SIZES:
+            if size not in found:
+                row.append("–")
+                continue
+            own = found[size]["methods"][method]
+            text = f"{own['test']['value']:.3f}"
+            if method == found[size]["chosen"]:
+                text = f"**{text}**"
+            elif own["chosen prompt's lead"]["low"] > 0:
+                text += " *"
+            row.append(text)
+        rows.append(row)
+    one = next(iter(found.values()))
+    head = (
+        f"**{name}**: `{SCENARIOS[name].where}`, {one['candidates']:,} candidates, {one['test_examples']:,} test events"
+    )
+    return f"{head}\n\n{table(['NDCG@10', *(f'{size:,} examples' for size in SIZES)], rows)}"
+
+
+def _cold(cells: Cells) -> str:
+    if "cold" not in cells:
+        return ""
+    rows = [
+        [
+            row["method"],
+            *(f"{row['ndcg@10'][n]['value']:.3f}" for n in EVENTS),
+            f"{row['mean 0 to 5']:.4f}",
+            "" if row["method"] == "profile prompt" else _interval(row["lead 0 to 5"]),
+        ]
+        for row in cells["cold"]["methods"]
+    ]
+    return table(["NDCG@10 after events", *EVENTS, "mean 0 to 5", "the profile prompt's lead"], rows)
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    return f"{found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
+
+
+def _requests(cells: Cells) -> str:
+    parts = []
+    for name in ("requests", "unseen-words"):
+        if name in cells:
+            rows = cells[name]["rows"]
+            most = rows["hard filter"]["ndcg@10"]["value"]
+            lines = [
+                [way, f"{r['ndcg@10']['value']:.3f}", f"{r['ndcg@10']['value'] / most:.0%}", f"{r['precision@10']:.2f}"]
+                for way, r in rows.items()
+            ]
+            parts.append(table([name, "NDCG@10", "of the hard filter", "precision@10"], lines))
+    return "\n\n".join(parts)
+
+
+def _variety(cells: Cells) -> str:
+    if "variety" not in cells:
+        return ""
+    rows = [
+        [r["family"], r["setting"], *(f"{r['test'][m]:.3f}" for m in ("ndcg@10", "coverage@10", "diversity@10"))]
+        for r in cells["variety"]["rows"]
+    ]
+    edge = [
+        [family, metric, *(("–" if v is None else f"{v:.3f}") for v in at.values())]
+        for family, of in cells["variety"]["curves"].items()
+        for metric, at in of.items()
+    ]
+    first = table(["family", "metric", "at no loss", "at 2% loss", "at 5% loss"], edge)
+    return f"{first}\n\n{table(['family', 'setting', 'NDCG@10', 'coverage@10', 'diversity@10'], rows)}"
+
+
+def _general(cells: Cells) -> str:
+    if "general-task" not in cells:
+        return ""
+    rows = [
+        [
+            row["method"],
+            f"{row['ndcg@10']:.4f}",
+            "0, to the bit" if row["difference"] is None else _interval(row["difference"]),
+            f"{row.get('parameters', 0):,}",
+        ]
+        for row in cells["general-task"]["rows"]
+    ]
+    return table(["after learning a scenario", "NDCG@10 of the general task", "change", "parameters changed"], rows)
