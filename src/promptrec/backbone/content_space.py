@@ -1,20 +1,22 @@
-"""Where prompts point at content: an item's place in it follows from its text and attributes, not from behaviour."""
+"""Where prompts point at content: an item's place in it follows from what it is, not from behaviour."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.errors import PromptrecError
 
@@ -27,22 +29,45 @@ Facet = tuple[str, str]  # attribute, word
 
 
 @dataclass(frozen=True)
+class Directions:
+    """Where vectors of a modality besides text lie: what they have in common, the directions in which they differ most,
+    and the mean square in each. Items without one lie at zero."""
+
+    centre: torch.Tensor
+    directions: torch.Tensor
+    spread: torch.Tensor
+
+    @classmethod
+    def fit(cls, vectors: Vectors) -> Directions:
+        present = vectors[vectors.any(axis=1)]
+        centre = torch.from_numpy(present.mean(axis=0))
+        content = _centred(present, centre)
+        directions = main_directions(content)
+        return cls(centre, directions, (content @ directions).square().mean(dim=0).clamp(min=SMALLEST_SPREAD))
+
+    def content(self, vectors: Vectors) -> torch.Tensor:
+        """(n, w) vectors without what they have in common, at length one; zeros stay zeros."""
+        return _centred(vectors, self.centre) * torch.from_numpy(vectors.any(axis=1))[:, None]
+
+
+@dataclass(frozen=True)
 class ContentSpace:
     """Fitted on one catalogue, it places items that come later as well.
 
     centre: (w,) what all items' text vectors have in common. directions: (w, up to 128) those in which they differ
     most. spread: (directions,) the items' mean square in each. facets: the up to 128 attribute words that most items
     carry; an item has a one for each that it carries, so that a prompt can lift exactly those items, all by the same
-    amount.
+    amount. others: of the modalities besides text, by name.
     """
 
     centre: torch.Tensor
     directions: torch.Tensor
     spread: torch.Tensor
     facets: tuple[Facet, ...]
+    others: Mapping[str, Directions] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, catalogue: Catalogue, vectors: Vectors) -> ContentSpace:
+    def fit(cls, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> ContentSpace:
         centre = torch.from_numpy(vectors.mean(axis=0))
         carriers = Counter(
             (attribute, word)
@@ -55,34 +80,62 @@ class ContentSpace:
         content = _centred(vectors, centre)
         directions = main_directions(content)
         spread = (content @ directions).square().mean(dim=0).clamp(min=SMALLEST_SPREAD)
-        return cls(centre, directions, spread, tuple(common[:FACETS]))
+        fitted = {name: Directions.fit(own) for name, own in sorted((others or {}).items())}
+        return cls(centre, directions, spread, tuple(common[:FACETS]), fitted)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a place has."""
+        return self.directions.shape[1] + len(self.facets) + sum(o.directions.shape[1] for o in self.others.values())
+
+    def start_of(self, modality: str) -> int:
+        """Where the numbers of a modality besides text begin in a place."""
+        before = [own.directions.shape[1] for name, own in self.others.items() if name < modality]
+        return self.directions.shape[1] + len(self.facets) + sum(before)
 
     def content(self, vectors: Vectors) -> torch.Tensor:
         """(n, w) text vectors without what the items have in common, at length one."""
         return _centred(vectors, self.centre)
 
-    def place(self, catalogue: Catalogue, vectors: Vectors) -> torch.Tensor:
-        """(n, directions + facets): each item's place."""
+    def carried(self, catalogue: Catalogue) -> torch.Tensor:
+        """(n, facets): a one for each facet that an item carries."""
         column = {facet: i for i, facet in enumerate(self.facets)}
         carried = torch.zeros(len(catalogue), len(column))
         for attribute in dict.fromkeys(attribute for attribute, _ in self.facets):
             if attribute in catalogue.attributes:
                 for row, words in enumerate(catalogue.words_of(attribute)):
                     carried[row, [column[attribute, word] for word in words if (attribute, word) in column]] = 1
-        return torch.cat([self.content(vectors) @ self.directions, carried], dim=-1)
+        return carried
+
+    def place(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> torch.Tensor:
+        """(n, width): each item's place: directions of its text, facets, directions of the other modalities."""
+        seen = [
+            own.content(known(others, name, len(vectors), own)) @ own.directions for name, own in self.others.items()
+        ]
+        return torch.cat([self.content(vectors) @ self.directions, self.carried(catalogue), *seen], dim=-1)
 
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.facets).encode())
         for tensor in (self.centre, self.directions, self.spread):
             digest.update(tensor.contiguous().numpy().tobytes())
+        for name, own in self.others.items():
+            digest.update(name.encode())
+            for tensor in (own.centre, own.directions, own.spread):
+                digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the tensors into `folder`; the rest is returned, for its config."""
         tensors = {"centre": self.centre, "directions": self.directions, "spread": self.spread}
+        for name, own in self.others.items():
+            tensors |= {
+                f"{name}.centre": own.centre,
+                f"{name}.directions": own.directions,
+                f"{name}.spread": own.spread,
+            }
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "content_space.safetensors")
-        return {"facets": [list(facet) for facet in self.facets]}
+        return {"facets": [list(facet) for facet in self.facets], "modalities": list(self.others)}
 
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> ContentSpace:
@@ -91,13 +144,23 @@ class ContentSpace:
         try:
             saved = load_file(file)
             facets = tuple((attribute, word) for attribute, word in config["facets"])
-            return cls(saved["centre"], saved["directions"], saved["spread"], facets)
+            others = {
+                name: Directions(saved[f"{name}.centre"], saved[f"{name}.directions"], saved[f"{name}.spread"])
+                for name in config.get("modalities", [])
+            }
+            return cls(saved["centre"], saved["directions"], saved["spread"], facets, others)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise PromptrecError(f"{file}: the content space cannot be read ({error}); train again") from None
 
 
 def _centred(vectors: Vectors, centre: torch.Tensor) -> torch.Tensor:
     return F.normalize(torch.from_numpy(vectors) - centre, dim=-1)
+
+
+def known(others: Others | None, modality: str, items: int, own: Directions) -> Vectors:
+    """The vectors of a modality, zeros where there are none of it."""
+    given = (others or {}).get(modality)
+    return np.zeros((items, len(own.centre)), dtype=np.float32) if given is None else given
 
 
 def main_directions(content: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.errors import PromptrecError
@@ -46,8 +47,9 @@ class Backbone(ABC):
     space: ContentSpace
 
     @abstractmethod
-    def over(self, catalogue: Catalogue, vectors: Vectors) -> Backbone:
-        """The same frozen model over another catalogue; items that are new in it are known by their content vectors."""
+    def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> Backbone:
+        """The same frozen model over another catalogue; items that are new in it are known by their content: vectors of
+        their texts, and of other modalities where the model was trained with some."""
 
     @abstractmethod
     def encode_items(self, rows: Rows | None = None) -> torch.Tensor:

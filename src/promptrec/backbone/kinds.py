@@ -17,6 +17,7 @@ from promptrec.backbone.settings_search import search_settings
 from promptrec.backbone.training import suited as sequence_settings
 from promptrec.backbone.training import train_sequence
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
@@ -28,7 +29,7 @@ _TRAINED: dict[str, tuple[Train, Callable[[Split], Settings]]] = {
     "sequence": (train_sequence, sequence_settings),
     "factorization": (train_factorization, factorization_settings),
 }
-_READ: dict[str, Callable[[Path, Catalogue, Vectors], Backbone]] = {
+_READ: dict[str, Callable[[Path, Catalogue, Vectors, Others | None], Backbone]] = {
     "sequence": SequenceBackbone.load,
     "factorization": FactorizationBackbone.load,
 }
@@ -42,6 +43,7 @@ def train_backbone(
     seed: int,
     checkpoint: Checkpoint,
     search: int = 0,
+    others: Others | None = None,
 ) -> tuple[Backbone, dict[str, Any]]:
     """The trained, frozen backbone of a name, and what its card says; with `search`, the best of so many settings.
 
@@ -49,15 +51,15 @@ def train_backbone(
     """
     train, suited = _TRAINED[_known(name, "--backbone")]
     if search:
-        return search_settings(train, suited(split), search, split, catalogue, vectors, seed, checkpoint)
-    return train(split, catalogue, vectors, seed, checkpoint=checkpoint)
+        return search_settings(train, suited(split), search, split, catalogue, vectors, seed, checkpoint, others)
+    return train(split, catalogue, vectors, seed, checkpoint=checkpoint, others=others)
 
 
-def load_backbone(folder: Path, catalogue: Catalogue, vectors: Vectors) -> Backbone:
+def load_backbone(folder: Path, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> Backbone:
     """Read the backbone saved in a folder, of whichever kind. Raises PromptrecError where it cannot be read."""
     config = folder / "config.json"
     kind = str(read_json(config, "backbone config").get("backbone", DEFAULT_BACKBONE))
-    return _READ[_known(kind, f"{config}: backbone")](folder, catalogue, vectors)
+    return _READ[_known(kind, f"{config}: backbone")](folder, catalogue, vectors, others)
 
 
 def _known(name: str, where: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 GAPS = 12
+TEXT = "text"
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes and regularisation; the defaults are those that won on validation."""
+    """Sizes and regularisation; the defaults are those that won on validation. modalities: the widths of the vectors of
+    those besides text, by name."""
 
     items: int
     content_width: int
@@ -25,6 +28,8 @@ class NetworkConfig:
     id_dropout: float = 0.1
     content_dropout: float = 0.3
     temperature: float = 0.07
+    modalities: Mapping[str, int] = field(default_factory=dict)
+    modality_dropout: float = 0.2
 
 
 class Layer(nn.Module):
@@ -67,7 +72,10 @@ class SequenceNetwork(nn.Module):
     """Q and K before they are brought to length one.
 
     An item's vector is a learnt id part plus a projection of its frozen content vector. Dropping the id part of random
-    items in training makes an item with no events rank by its content.
+    items in training makes an item with no events rank by its content. Where there are modalities besides text, each
+    has a projection of its own and a gate, which is learnt and looks at the vector: the content part is the sum of the
+    projections, weighted by the softmax of the gates of those that the item has. In training random modalities of
+    random items are dropped, so that an item may lack any.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -83,18 +91,45 @@ class SequenceNetwork(nn.Module):
         self.drop = nn.Dropout(config.dropout)
         self.content_drop = nn.Dropout(config.content_dropout)
         self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log())
-        for weight in (self.item_id.weight, self.project_content.weight):
+        self.project_others = nn.ModuleDict(
+            {name: nn.Linear(size, width, bias=False) for name, size in config.modalities.items()}
+        )
+        gated = {TEXT: config.content_width, **config.modalities} if config.modalities else {}
+        self.gates = nn.ModuleDict({name: nn.Linear(size, 1) for name, size in gated.items()})
+        for weight in (self.item_id.weight, self.project_content.weight, *self.project_others.parameters()):
             nn.init.normal_(weight, std=width**-0.5)
         for weight in (self.position.weight, self.gap.weight):
             nn.init.normal_(weight, std=0.02)
+        for weight in self.gates.parameters():
+            nn.init.zeros_(weight)
 
-    def item_vectors(self, content: Tensor, rows: Tensor | None = None) -> Tensor:
-        """(n, width) of the items at `rows` (all items where None), from the content vectors (items, content width)."""
+    def item_vectors(
+        self, content: Tensor, rows: Tensor | None = None, others: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """(n, width) of the items at `rows` (all items where None), from the vectors of their texts (items, content
+        width) and of the other modalities (items, width of each)."""
         ids: Tensor = self.item_id.weight if rows is None else self.item_id(rows)
         if self.training:
             ids = ids * (torch.rand(len(ids), 1, device=ids.device) > self.config.id_dropout)
-        projected: Tensor = self.project_content(self.content_drop(content if rows is None else content[rows]))
-        return ids + projected
+        if rows is not None:
+            content, others = content[rows], {name: own[rows] for name, own in (others or {}).items()}
+        return ids + self.content_parts(content, others)
+
+    def content_parts(self, content: Tensor, others: Mapping[str, Tensor] | None = None) -> Tensor:
+        """(n, width) what the content of items adds to their ids; a vector of zeros is a modality that is missing."""
+        if not self.gates:
+            projected: Tensor = self.project_content(self.content_drop(content))
+            return projected
+        given = {TEXT: content, **(others or {})}
+        parts = [self.project_content(self.content_drop(content))]
+        parts += [projection(self.content_drop(given[name])) for name, projection in self.project_others.items()]
+        present = torch.stack([own.any(dim=-1) for own in given.values()], dim=-1)
+        if self.training:
+            kept = present & (torch.rand(present.shape, device=present.device) > self.config.modality_dropout)
+            present = torch.where(kept.any(dim=-1, keepdim=True), kept, present)
+        gates = torch.cat([self.gates[name](own) for name, own in given.items()], dim=-1)
+        weights = gates.masked_fill(~present, -torch.inf).softmax(dim=-1).nan_to_num()
+        return (torch.stack(parts, dim=-1) * weights[:, None]).sum(dim=-1)
 
     def input_prefix(self, tokens: Tensor) -> Tensor:
         """The keys and values (layers, 2, t, width) that vectors (t, width) have when they stand before a history.

@@ -61,6 +61,7 @@ class RequestNetwork(nn.Module):
         super().__init__()
         text_width, facets = len(centre), len(space.facets)
         self.trained, self.directions = trained, space.directions.shape[1]
+        self.others = space.width - self.directions - facets
         self.register_buffer("centre", centre)
         self.register_buffer("likeness", space.directions / space.spread, persistent=False)
         self.register_buffer("strength", torch.tensor(1.0))
@@ -71,7 +72,7 @@ class RequestNetwork(nn.Module):
         nn.init.zeros_(self.gates.bias)
 
     def forward(self, sentences: Tensor) -> Tensor:
-        """sentences (b, text_width) to shifts (b, trained + directions + facets)."""
+        """sentences (b, text_width) to shifts (b, trained + what a place in the content space has)."""
         centred = F.normalize(sentences - self.centre, dim=-1)
         hidden = self.hidden(centred)
         gates = STEEPNESS * self.gates(hidden)
@@ -81,7 +82,7 @@ class RequestNetwork(nn.Module):
             gates = torch.where(gates.abs() < UNSPOKEN, 0.0, gates)
             taken_up = (taken_up > SPOKEN).float()
         towards = self.loudness * F.normalize(centred @ self.likeness, dim=-1) * (1 - taken_up)
-        return self.strength * F.pad(torch.cat([towards, gates], dim=-1), (self.trained, 0))
+        return self.strength * F.pad(torch.cat([towards, gates], dim=-1), (self.trained, self.others))
 
 
 class RequestEncoder:
@@ -136,7 +137,7 @@ class RequestEncoder:
 
 def _network(backbone: Backbone, centre: Tensor) -> RequestNetwork:
     space = backbone.space
-    trained = backbone.prompt_shape.shift - space.directions.shape[1] - len(space.facets)
+    trained = backbone.prompt_shape.shift - space.width
     return RequestNetwork(trained, space, centre.cpu()).to(device())
 
 

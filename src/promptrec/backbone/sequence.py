@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from promptrec.backbone.content_space import ContentSpace
+from promptrec.backbone.content_space import ContentSpace, known
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.errors import PromptrecError
@@ -36,6 +37,11 @@ def centred(vectors: Vectors) -> torch.Tensor:
     """Content vectors without what all items have in common, at length one."""
     tensor = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
     return F.normalize(tensor - tensor.mean(dim=0), dim=-1)
+
+
+def other_contents(space: ContentSpace, items: int, others: Others | None) -> dict[str, torch.Tensor]:
+    """What the network reads of the modalities besides text, of those that it was trained with."""
+    return {name: own.content(known(others, name, items, own)).to(device()) for name, own in space.others.items()}
 
 
 class SequenceBackbone(Backbone):
@@ -56,6 +62,7 @@ class SequenceBackbone(Backbone):
         trained: tuple[str, ...],
         catalogue: Catalogue,
         vectors: Vectors,
+        others: Others | None = None,
     ) -> None:
         """trained: the ids of the items that the network's id parts belong to, in their order."""
         self.network: SequenceNetwork = network.to(device()).eval().requires_grad_(False)
@@ -67,18 +74,20 @@ class SequenceBackbone(Backbone):
         digest.update("\0".join(trained).encode())
         self.fingerprint = digest.hexdigest()
         with torch.no_grad():
-            parts: torch.Tensor = self.network.project_content(space.content(vectors).to(device()))
+            parts: torch.Tensor = self.network.content_parts(
+                space.content(vectors).to(device()), other_contents(space, len(catalogue), others)
+            )
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = rows >= 0
             parts[rows[there]] += self.network.item_id.weight[there]
             self.item_parts = parts
-            place = space.place(catalogue, vectors).to(device())
+            place = space.place(catalogue, vectors, others).to(device())
             self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
 
-    def over(self, catalogue: Catalogue, vectors: Vectors) -> SequenceBackbone:
+    def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> SequenceBackbone:
         """The same frozen model over another catalogue: items that are new in it are known by their content."""
-        return SequenceBackbone(self.network, self.space, self.trained, catalogue, vectors)
+        return SequenceBackbone(self.network, self.space, self.trained, catalogue, vectors, others)
 
     @property
     def scale(self) -> float:
@@ -133,7 +142,9 @@ class SequenceBackbone(Backbone):
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
 
     @classmethod
-    def load(cls, folder: Path, catalogue: Catalogue, vectors: Vectors) -> SequenceBackbone:
+    def load(
+        cls, folder: Path, catalogue: Catalogue, vectors: Vectors, others: Others | None = None
+    ) -> SequenceBackbone:
         """Read a saved backbone. Raises PromptrecError for a missing or broken file."""
         config = read_json(folder / "config.json", "backbone config")
         weights, items = folder / "weights.safetensors", folder / "items.json"
@@ -146,7 +157,7 @@ class SequenceBackbone(Backbone):
             trained = tuple(json.loads(items.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
-        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors)
+        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         return backbone

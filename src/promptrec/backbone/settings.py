@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.interface import Backbone
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.split import Split
 
@@ -41,4 +42,5 @@ class Train(Protocol):
         seed: int,
         settings: Settings | None = None,
         checkpoint: Checkpoint | None = None,
+        others: Others | None = None,
     ) -> tuple[Backbone, dict[str, Any]]: ...

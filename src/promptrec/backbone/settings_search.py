@@ -11,6 +11,7 @@ from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.settings import Settings, Train
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
@@ -31,6 +32,7 @@ def search_settings(
     vectors: Vectors,
     seed: int,
     checkpoint: Checkpoint,
+    others: Others | None = None,
 ) -> tuple[Backbone, dict[str, Any]]:
     """The best on validation of the backbone's own settings and `trials` - 1 others that Optuna's TPE proposes.
 
@@ -49,7 +51,7 @@ def search_settings(
         found = kept.value(settings)
         trained = None
         if found is None:
-            trained = train(split, catalogue, vectors, seed, settings, checkpoint.of(trial=number))
+            trained = train(split, catalogue, vectors, seed, settings, checkpoint.of(trial=number), others)
             found = float(trained[1]["validation_ndcg@10"])
             kept.add(settings, found)
         say(f"search {number + 1} of {trials}: {_described(settings)}: validation NDCG@10 {found:.4f}")
@@ -57,7 +59,7 @@ def search_settings(
             study.tell(trial, found)
         if found > best[0]:
             best = found, settings, trained
-    backbone, facts = best[2] or train(split, catalogue, vectors, seed, best[1], checkpoint.of(trial="best"))
+    backbone, facts = best[2] or train(split, catalogue, vectors, seed, best[1], checkpoint.of(trial="best"), others)
     return backbone, {**facts, "searched": kept.trials}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -15,11 +15,12 @@ from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.fitting import fit
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
-from promptrec.backbone.sequence import SequenceBackbone, device, pad
+from promptrec.backbone.sequence import SequenceBackbone, device, other_contents, pad
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.start import share_out, start_factors
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.data.interactions import training_matrix
@@ -51,23 +52,26 @@ def train_sequence(
     seed: int,
     settings: Settings | None = None,
     checkpoint: Checkpoint | None = None,
+    others: Others | None = None,
 ) -> tuple[SequenceBackbone, dict[str, Any]]:
     """Train on the training people's events and return the frozen backbone and its curve.
 
     The loss is the cross-entropy of the next item: over the whole catalogue up to 5,000 items, above that over 1,024
     uniform negatives shared by the batch together with its own items, log-Q corrected (Bengio and Senecal, 2008).
     Items that the split holds out are no wrong answers, and have no id part. checkpoint: where the state is kept after
-    each epoch, and found again.
+    each epoch, and found again. others: vectors of the modalities besides text.
     """
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
     settings = settings or suited(split)
-    config = NetworkConfig(items=len(catalogue), content_width=vectors.shape[1], **settings.network)  # type: ignore[arg-type]
+    widths = {name: own.shape[1] for name, own in sorted((others or {}).items())}
+    config = NetworkConfig(len(catalogue), vectors.shape[1], modalities=widths, **settings.network)  # type: ignore[arg-type]
     network = SequenceNetwork(config).to(device())
     with torch.no_grad():
         network.item_id.weight[torch.from_numpy(split.cold)] = 0
-    space = ContentSpace.fit(catalogue, vectors)
+    space = ContentSpace.fit(catalogue, vectors, others)
     content = space.content(vectors).to(device())
+    seen = other_contents(space, len(catalogue), others)
     known = np.setdiff1d(np.arange(len(catalogue)), split.cold)
     if settings.factors:
         _start_at_factors(network, split, content, seed)
@@ -88,17 +92,17 @@ def train_sequence(
     facts = fit(
         Run(network, optimizer, schedule, rng, epoch=-1),
         batches=lambda: _batches(split, lengths, config.length, settings, rng),
-        loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
-        validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
+        loss=lambda histories: _loss(network, content, seen, known, histories, settings.negatives, rng),
+        validate=lambda: next_item_ndcg(partial(_scores, network, content, seen), validation),
         epochs=settings.epochs,
         patience=PATIENCE,
         checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
     )
     facts["settings"] = chosen
     facts["test_ndcg@10"] = next_item_ndcg(
-        partial(_scores, network, content), some(split.asked("test").apart(), split.seed)
+        partial(_scores, network, content, seen), some(split.asked("test").apart(), split.seed)
     )
-    return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors), facts
+    return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others), facts
 
 
 def suited(split: Split) -> Settings:
@@ -121,8 +125,10 @@ def _start_at_factors(network: SequenceNetwork, split: Split, content: torch.Ten
         network.item_id.weight.copy_(torch.from_numpy(rest))
 
 
-def _scores(network: SequenceNetwork, content: torch.Tensor, histories: list[History]) -> torch.Tensor:
-    items = network.item_vectors(content)
+def _scores(
+    network: SequenceNetwork, content: torch.Tensor, seen: Mapping[str, torch.Tensor], histories: list[History]
+) -> torch.Tensor:
+    items = network.item_vectors(content, others=seen)
     rows, times = pad(histories, network.config.length, len(items))
     queries = network(items, rows.to(items.device), times.to(items.device), last_only=True)[:, 0]
     scores: torch.Tensor = queries @ F.normalize(items, dim=-1).T
@@ -156,6 +162,7 @@ def _batches(
 def _loss(
     network: SequenceNetwork,
     content: torch.Tensor,
+    seen: Mapping[str, torch.Tensor],
     known: Rows,
     histories: list[History],
     negatives: int,
@@ -166,7 +173,7 @@ def _loss(
     rows, times = pad(histories, network.config.length + 1, nothing)
     rows, times = rows.to(content.device), times.to(content.device)
     if nothing <= FULL_SOFTMAX_ITEMS:
-        logits, targets = _logits_and_targets(network, network.item_vectors(content), rows, times)
+        logits, targets = _logits_and_targets(network, network.item_vectors(content, others=seen), rows, times)
         if len(known) < nothing:
             held_out = torch.ones(nothing, dtype=torch.bool, device=content.device)
             held_out[torch.from_numpy(known).to(content.device)] = False
@@ -179,7 +186,7 @@ def _loss(
     own = places[: len(places) - negatives]
     local = torch.full_like(rows, len(candidates))
     local[there] = own
-    logits, targets = _logits_and_targets(network, network.item_vectors(content, candidates), local, times)
+    logits, targets = _logits_and_targets(network, network.item_vectors(content, candidates, seen), local, times)
     counts = torch.bincount(own, minlength=len(candidates)) + negatives / len(known)
     return F.cross_entropy(logits - counts.log(), targets)
 

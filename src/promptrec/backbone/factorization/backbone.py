@@ -21,6 +21,7 @@ from promptrec.backbone.factorization.network import FactorizationConfig, Factor
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import device, fingerprint, pad
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.errors import PromptrecError
@@ -47,6 +48,7 @@ class FactorizationBackbone(Backbone):
         trained: tuple[str, ...],
         catalogue: Catalogue,
         vectors: Vectors,
+        others: Others | None = None,
     ) -> None:
         """trained: the ids of the items that the network's id parts belong to, in their order."""
         self.network = network.to(device()).eval().requires_grad_(False)
@@ -60,14 +62,16 @@ class FactorizationBackbone(Backbone):
         own = torch.tensor([place_of.get(id_, -1) for id_ in catalogue.ids], device=device())
         with torch.no_grad():
             keys, self._given = network.item_vectors(item_features(space, catalogue, vectors).to(device()), own)
-            self._keys = torch.cat([F.normalize(keys, dim=-1), space.place(catalogue, vectors).to(device())], dim=-1)
+            self._keys = torch.cat(
+                [F.normalize(keys, dim=-1), space.place(catalogue, vectors, others).to(device())], dim=-1
+            )
         width = network.config.width
         self._planes = hyperplanes(width).to(device())
         self.prompt_shape = PromptShape(layers=0, tokens=0, width=width, shift=self._keys.shape[1], gate=width)
 
-    def over(self, catalogue: Catalogue, vectors: Vectors) -> FactorizationBackbone:
+    def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> FactorizationBackbone:
         """The same frozen model over another catalogue: items that are new in it are known by their features."""
-        return FactorizationBackbone(self.network, self.space, self.trained, catalogue, vectors)
+        return FactorizationBackbone(self.network, self.space, self.trained, catalogue, vectors, others)
 
     @property
     def scale(self) -> float:
@@ -118,7 +122,9 @@ class FactorizationBackbone(Backbone):
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
 
     @classmethod
-    def load(cls, folder: Path, catalogue: Catalogue, vectors: Vectors) -> FactorizationBackbone:
+    def load(
+        cls, folder: Path, catalogue: Catalogue, vectors: Vectors, others: Others | None = None
+    ) -> FactorizationBackbone:
         """Read a saved backbone. Raises PromptrecError for a missing or broken file."""
         config = read_json(folder / "config.json", "backbone config")
         weights, items = folder / "weights.safetensors", folder / "items.json"
@@ -131,7 +137,7 @@ class FactorizationBackbone(Backbone):
             trained = tuple(json.loads(items.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
-        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors)
+        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         return backbone

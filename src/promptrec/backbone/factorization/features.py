@@ -13,5 +13,5 @@ from promptrec.data.catalogue import Catalogue
 def item_features(space: ContentSpace, catalogue: Catalogue, vectors: Vectors) -> torch.Tensor:
     """(n, f) float32: the centred text vector and the facets that the item carries, each part of length one (zeros
     where an item carries none)."""
-    facets = space.place(catalogue, vectors)[:, space.directions.shape[1] :]
+    facets = space.carried(catalogue)
     return torch.cat([space.content(vectors), F.normalize(facets, dim=-1)], dim=-1)

@@ -22,6 +22,7 @@ from promptrec.backbone.settings import Settings
 from promptrec.backbone.start import Factors, Start, share_out, start_factors
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
+from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
 from promptrec.data.interactions import training_matrix
@@ -43,6 +44,7 @@ def train_factorization(
     seed: int,
     settings: Settings | None = None,
     checkpoint: Checkpoint | None = None,
+    others: Others | None = None,
     form: Form = "dot",
     start: Start = "svd",
 ) -> tuple[FactorizationBackbone, dict[str, Any]]:
@@ -50,12 +52,13 @@ def train_factorization(
 
     The loss is the cross-entropy of the next item over the whole catalogue up to 5,000 items, above that over 1,024
     uniform negatives shared by the batch together with its own items, log-Q corrected. checkpoint: where the state is
-    kept after each epoch, and found again.
+    kept after each epoch, and found again. others: of the modalities besides text; a query can point at them, the
+    network does not read them.
     """
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
     settings = settings or suited(split)
-    space = ContentSpace.fit(catalogue, vectors)
+    space = ContentSpace.fit(catalogue, vectors, others)
     features = item_features(space, catalogue, vectors)
     network, counts = started(split, features, seed, form, start, settings.network)
     network, features = network.to(device()), features.to(device())
