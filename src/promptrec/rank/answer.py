@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -39,4 +39,4 @@ class Recommendation:
 
     def as_dict(self) -> dict[str, Any]:
         """What `promptrec recommend --json` prints."""
-        return asdict(self)
+        return {**vars(self), "items": tuple(dict(vars(item)) for item in self.items)}

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from promptrec.serve.api.direct import Direct
 from promptrec.serve.api.events import event_routes
 from promptrec.serve.api.items import item_routes
 from promptrec.serve.api.operations import operation_routes
@@ -35,7 +36,8 @@ def create_app(engine: Engine, access: Access) -> FastAPI:
         redoc_url=None,
         responses=RESPONSES,
     )
-    app.add_middleware(Guard, access=access)
+    app.add_middleware(Direct, engine=engine)
+    app.add_middleware(Guard, access=access)  # added last, it stands first
     add_problems(app)
     for family in FAMILIES:
         app.include_router(family(engine))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -136,3 +137,27 @@ def test_a_query_that_cannot_be_answered_is_no_failure_of_the_model(
 
     monkeypatch.setattr(service.engine.current.recommender, "recommend", refusing)
     assert_problem(service.client.post("/v1/recommend", json={"history": ["C0"]}), 422, "k: too much")
+
+
+def test_the_short_way_and_the_declared_one_answer_alike(client: httpx.Client) -> None:
+    queries: list[dict[str, object]] = [
+        {"history": ["C0", "C1"], "request": "war", "k": 4},
+        {"history": [], "prompt": [{"name": "wars"}, {"name": "laughs", "weight": 2}], "k": 3, "explain": False},
+        {"history": ["C0", "nowhere"], "filters": {"genres": {"any": ["War"]}}, "diversity": 0.5, "seen": 3, "k": 2},
+        {"history": ["nowhere"]},
+        {"history": ["C0"], "prompt": "no-such"},
+        {"history": ["C0"], "k": 0},
+        {"history": ["C0"], "request": "\ud800"},
+        {"user_id": "u", "history": []},
+    ]
+    for query in queries:
+        body = json.dumps(query)
+        # The parameter sends a call the declared way.
+        answers = [
+            client.post("/v1/recommend", content=body, headers={"content-type": kind})
+            for kind in ("application/json", "application/json; charset=utf-8")
+        ]
+        short, declared = [{**one.json(), "recommendation_id": None} for one in answers]
+        assert short == declared
+        assert answers[0].status_code == answers[1].status_code
+    assert client.post("/v1/recommend", content=b"{", headers={"content-type": "application/json"}).status_code == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from promptrec.prompt.library import COLD, PromptLibrary
@@ -61,8 +62,9 @@ def state(folder: Path) -> State:
     if not folder.is_dir():
         return {}
     found: State = {}
-    for child in folder.iterdir():
-        if child.name == COLD or (child.is_dir() and not child.name.startswith(".")):
-            about = child.stat()
-            found[child.name] = (about.st_ino, about.st_mtime_ns)
+    with os.scandir(folder) as children:  # every worker looks twice a second, at a thousand prompts as well
+        for child in children:
+            if child.name == COLD or (not child.name.startswith(".") and child.is_dir()):
+                about = child.stat()
+                found[child.name] = (about.st_ino, about.st_mtime_ns)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +22,7 @@ HEADERS = {
 }
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
+_counter = cache(REQUESTS.labels)
 
 
 class Guard:
@@ -33,11 +36,11 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        method = scope["method"]
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                REQUESTS.labels(method, message["status"]).inc()
+                _counter(method if method in METHODS else "other", message["status"]).inc()
                 message["headers"] = [*message.get("headers", ()), *_RAW_HEADERS]
             await send(message)
 
