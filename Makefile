@@ -52,6 +52,9 @@ bench-import: setup  ## imports of 1, 3 and 10 million events, into bench/result
 bench-models: setup bench-peers  ## the general model beside its peers, part by part (PART=...), into bench/results/models.json
 	$(BIN)/python bench/models.py $(PART)
 
+bench-ablation: setup  ## what each choice of the sequence backbone is worth, into bench/results/ablation.json
+	$(BIN)/python bench/ablation.py
+
 PEERS = bench/.venvs
 # RecBole pins a Ray that is gone; its own requirements without it.
 RECBOLE = 'pandas<3' scipy tqdm colorlog==4.7.2 colorama scikit-learn pyyaml tensorboard thop tabulate plotly texttable psutil setuptools

@@ -1,0 +1,144 @@
+"""`make bench-ablation`: what each choice of the `sequence` backbone is worth, into bench/results/ablation.json.
+
+    python bench/ablation.py [ml100k] [beauty]
+
+MovieLens-100K has the default settings but one, 80% of the people, seeds 0 and 1; Beauty (PROMPTREC_DATA/beauty) those of
+short histories but one, everybody, 15 epochs, seed 0. Only validation is looked at. What was run before (bench/work) is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+from model_runs import Bench
+from promptrec.backbone import network, training
+from promptrec.backbone.network import NetworkConfig, SequenceNetwork
+from promptrec.content.encoders.offline import OfflineTextEncoder
+from promptrec.data.dataset import Dataset
+from promptrec.data.split import Split
+from promptrec.workspace import write_json
+
+WORK, RESULT = Path("bench/work/ablation"), Path("bench/results/ablation.json")
+SEEDS = {"ml100k": (0, 1), "beauty": (0,)}
+PEOPLE_OUT = {"ml100k": 0.2, "beauty": 0.0}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What differs from the default: settings, sizes of the network, content, or a part of the code."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    network: dict[str, float] = field(default_factory=dict)
+    content: bool = True
+    change: Callable[[], Any] = nullcontext
+
+
+class WithoutIds(SequenceNetwork):
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        self.item_id.weight.requires_grad_(False).zero_()
+
+
+@contextmanager
+def optimizer(kind: Callable[..., Any], rate: float, **more: float) -> Iterator[None]:
+    def make(parameters: Any, lr: float, weight_decay: float) -> Any:
+        return kind([one for one in parameters if one.requires_grad], lr=rate, **more)
+
+    with patch.object(torch.optim, "AdamW", make):
+        yield
+
+
+ML100K = {
+    "as it is": Choice(),
+    "SGD, momentum .9, learning rate .1": Choice(change=lambda: optimizer(torch.optim.SGD, 0.1, momentum=0.9)),
+    "SGD, momentum .9, learning rate 1": Choice(change=lambda: optimizer(torch.optim.SGD, 1.0, momentum=0.9)),
+    "Adam, without weight decay": Choice(change=lambda: optimizer(torch.optim.Adam, 2e-3)),
+    "1,024 negatives instead of all items": Choice(change=lambda: patch.object(training, "FULL_SOFTMAX_ITEMS", 0)),
+    "without the texts": Choice(content=False),
+    "without ids": Choice(change=lambda: patch.object(training, "SequenceNetwork", WithoutIds)),
+    "without time gaps": Choice(change=lambda: patch.object(network, "gap_buckets", torch.zeros_like)),
+    "start at factors": Choice({"factors": True}),
+    "batch 128": Choice({"batch": 128}),
+    "learning rate 5e-4": Choice({"learning_rate": 5e-4}),
+    "learning rate 5e-3": Choice({"learning_rate": 5e-3}),
+    "width 32": Choice(network={"width": 32}),
+    "width 128": Choice(network={"width": 128}),
+    "one layer": Choice(network={"layers": 1}),
+    "three layers": Choice(network={"layers": 3}),
+    "length 50": Choice(network={"length": 50}),
+    "dropout .4": Choice(network={"dropout": 0.4}),
+    "no id dropout": Choice(network={"id_dropout": 0.0}),
+    "no content dropout": Choice(network={"content_dropout": 0.0}),
+}
+BEAUTY = {
+    "as it is": Choice(),
+    "start at random": Choice({"factors": False}),
+    "learning rate 3e-3": Choice({"learning_rate": 3e-3}),
+    "256 negatives": Choice({"negatives": 256}),
+    "without the texts": Choice(content=False),
+    "content dropout .3": Choice(network={"content_dropout": 0.3}),
+    "dropout .5": Choice(network={"dropout": 0.5}),
+    "dropout .3": Choice(network={"dropout": 0.3}),
+}
+CHOICES = {"ml100k": ML100K, "beauty": BEAUTY}
+
+
+def main(names: list[str]) -> None:
+    for data in names:
+        dataset = Dataset.load(Bench(trial=False).dataset(data).dataset)
+        vectors = OfflineTextEncoder().encode(dataset.catalogue.texts)
+        for number, (name, choice) in enumerate(CHOICES[data].items()):
+            for seed in SEEDS[data]:
+                file = WORK / f"{data}-{number}-{seed}.json"
+                if not file.exists():
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    found = run(data, dataset, vectors, choice, seed)
+                    write_json(file, {"data": data, "choice": name, "seed": seed, **found})
+                print(file.read_text(encoding="utf-8"), flush=True)
+        write_results()
+
+
+def run(data: str, dataset: Dataset, vectors: np.ndarray, choice: Choice, seed: int) -> dict[str, Any]:
+    split = Split.of(dataset.histories, seed, people_out=PEOPLE_OUT[data])
+    settings = training.suited(split)
+    settings = replace(settings, **choice.settings, network={**settings.network, **choice.network})
+    if data == "beauty":
+        settings = replace(settings, epochs=15)
+    started = time.process_time()
+    with choice.change():
+        content = vectors if choice.content else np.zeros_like(vectors)
+        facts = training.train_sequence(split, dataset.catalogue, content, seed, settings)[1]
+    found = {name: facts[name] for name in ("validation_ndcg@10", "best_epoch")}
+    return {**found, "cpu_seconds": round(time.process_time() - started, 1)}
+
+
+def write_results() -> None:
+    rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(WORK.glob("*.json"))]
+    write_json(
+        RESULT,
+        {
+            "command": "make bench-ablation",
+            "date": datetime.now(UTC).date().isoformat(),
+            "cpu": platform.processor() or platform.machine(),
+            "seeds": sorted({row["seed"] for row in rows}),
+            "rows": rows,
+            "goals": [],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(CHOICES))
