@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test docs browser postgres lint types bench-adaptation bench-demo bench-evaluate bench-import bench-models bench-peers bench-page bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-ablation bench-adaptation bench-demo bench-evaluate bench-import bench-models bench-peers bench-page bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 

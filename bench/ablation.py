@@ -2,8 +2,9 @@
 
     python bench/ablation.py [ml100k] [beauty]
 
-MovieLens-100K has the default settings but one, 80% of the people, seeds 0 and 1; Beauty (PROMPTREC_DATA/beauty) those of
-short histories but one, everybody, 15 epochs, seed 0. Only validation is looked at. What was run before (bench/work) is kept.
+MovieLens-100K has the default settings but one, 80% of the people, seeds 0 and 1; Beauty (PROMPTREC_DATA/beauty) has those
+of short histories but one, everybody, 15 epochs, seed 0. Only validation is looked at. What was run before (bench/work) is
+kept.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class WithoutIds(SequenceNetwork):
 
 @contextmanager
 def optimizer(kind: Callable[..., Any], rate: float, **more: float) -> Iterator[None]:
-    def make(parameters: Any, lr: float, weight_decay: float) -> Any:
+    def make(parameters: Any, **_: float) -> Any:
         return kind([one for one in parameters if one.requires_grad], lr=rate, **more)
 
     with patch.object(torch.optim, "AdamW", make):
