@@ -25,7 +25,8 @@ class Direct:
         self.engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or JSON not in scope["headers"]:
+        called = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"
+        if not called or JSON not in scope["headers"]:
             await self.app(scope, receive, send)
             return
         message = await receive()
