@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
@@ -32,6 +34,9 @@ FLAGS = [
     "--disable-sync",
 ]
 SCRIPT = "<script>document.title='taken'</script>"
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAEElEQVR4nGM4EaUBRAwoFABVCwe9BhSxhgAAAABJRU5ErkJggg=="
+)
 LONG_ENGLISH = "A Comedy of Extraordinarily Long and Winding Titles: " + "Antidisestablishmentarianism" * 3
 LONG_CHINESE = "一部名字长得让人读不完却又舍不得跳过的温暖轻松的周末家庭喜剧电影" * 3
 
@@ -77,6 +82,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, trained_service: Path) -> Ite
     shutil.copytree(trained_service, root)
     evaluate(Recommender.load(root), Workspace(root), baselines=("popularity", "item-knn"))
     cleaning = {"files": {"events": {"read": 901, "kept": 900}}, "rejected": {f"events: {SCRIPT}": {"count": 1}}}
+    _add_pictures(root)
     (root / "dataset" / "cleaning.json").write_text(json.dumps(cleaning), encoding="utf-8")
     with serving(root) as site, httpx.Client(base_url=site.address, trust_env=False) as client:
         for id_, title in (("C3", SCRIPT), ("C4", LONG_ENGLISH), ("C5", LONG_CHINESE)):
@@ -88,6 +94,17 @@ def site(tmp_path_factory: pytest.TempPathFactory, trained_service: Path) -> Ite
         ]
         client.post("/v1/events", json={"events": seen}).raise_for_status()
         yield site
+
+
+def _add_pictures(root: Path) -> None:
+    """C0 has a picture; C1's is lost, C2's lies outside the dataset, C6 names a file of another kind."""
+    named = {"C0": "image/c0.png", "C1": "image/lost.png", "C2": "../secret.png", "C6": "manifest.json"}
+    (root / "dataset" / "image").mkdir()
+    for file in (root / "dataset" / "image" / "c0.png", root / "secret.png"):
+        file.write_bytes(PICTURE)
+    items = pl.read_parquet(root / "dataset" / "items.parquet")
+    image = pl.Series("image", [named.get(id_) for id_ in items["id"]], dtype=pl.String)
+    items.with_columns(image).write_parquet(root / "dataset" / "items.parquet")
 
 
 @pytest.fixture(scope="module")

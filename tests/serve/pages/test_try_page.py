@@ -175,3 +175,18 @@ def test_a_service_that_is_away_is_said_and_what_was_typed_stays(page: Page) -> 
     page.get_by_role("button", name="Recommend").click()
     expect(page.locator("#column-1 .card")).to_have_count(10)
     expect(page.locator("#failure")).to_be_hidden()
+
+
+def test_a_card_has_a_picture_where_there_is_one_inside_the_dataset(page: Page) -> None:
+    page.goto("/?u=p1&request=comedy&c=words&w=100")
+    card = page.locator(".card", has=page.get_by_role("heading", name=re.compile(r"^Comedy film number 0\b")))
+    expect(card.locator("img")).to_have_js_property("naturalWidth", 2)
+    expect(page.locator(".card img")).to_have_count(1)
+    for id_, status in (("C0", 200), ("C1", 404), ("C2", 404), ("C6", 404), ("C7", 404), ("nowhere", 404)):
+        answer = page.request.get(f"/page/picture/{id_}")
+        assert answer.status == status, id_
+    assert page.request.get("/page/picture/C0").headers["content-type"] == "image/png"
+    page.goto("/data/items/C0")
+    expect(page.locator("img.picture")).to_have_js_property("naturalHeight", 3)
+    page.goto("/data/items/C2")
+    expect(page.locator("img")).to_have_count(0)

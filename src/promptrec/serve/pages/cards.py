@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from promptrec.data.catalogue import Catalogue
+from promptrec.serve.pages.pictures import picture_of
 
 MOST_WORDS = 6
 
@@ -30,9 +32,15 @@ class Card:
 
 
 def cards(
-    catalogue: Catalogue, items: Sequence[Mapping[str, Any]], ranks: Mapping[str, int] | None = None, shown: int = 10
+    catalogue: Catalogue,
+    items: Sequence[Mapping[str, Any]],
+    dataset: Path,
+    ranks: Mapping[str, int] | None = None,
+    shown: int = 10,
 ) -> list[Card]:
-    """The items of an answer as cards. ranks: the place of each item in the list that this one is compared with."""
+    """The items of an answer as cards. dataset: the folder in which pictures lie. ranks: the place of each item in the
+    list that this one is compared with.
+    """
     best = max((item["score"] for item in items), default=0.0)
     made = []
     for rank, item in enumerate(items, start=1):
@@ -47,7 +55,7 @@ def cards(
                 words=attribute_line(catalogue, row),
                 score=item["score"],
                 bar=round(min(max(bar, 2.0), 100.0), 1),
-                picture=bool(catalogue.describe(row).get("image")),
+                picture=picture_of(catalogue, row, dataset) is not None,
                 moved=None if ranks is None else _moved(rank, was, shown),
                 was=was,
             )

@@ -13,6 +13,7 @@ from promptrec.data.describe import FEW, describe
 from promptrec.data.history import Event
 from promptrec.serve.engine.engine import MOST_LIVE, Engine
 from promptrec.serve.pages.asked import Asked
+from promptrec.serve.pages.pictures import picture_of
 from promptrec.serve.pages.plots import bars
 from promptrec.serve.pages.rendering import plain_attributes, render
 from promptrec.serve.pages.routing import page_router
@@ -87,7 +88,7 @@ def data_pages(engine: Engine) -> APIRouter:
             id=item_id,
             title=catalogue.title(row),
             description=known.get("description") or "",
-            picture=bool(known.get("image")),
+            picture=picture_of(catalogue, row, engine.workspace.dataset) is not None,
             deleted=item_id in engine.current.deleted,
             attributes=plain_attributes({name: known[name] for name in catalogue.attributes}),
             events=int((recommender.dataset.histories.rows == row).sum()),

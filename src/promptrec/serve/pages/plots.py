@@ -10,7 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Interval:
-    """One line of a plot: value with its 95% interval, and where low, value, high and zero lie, in percent."""
+    """One line of a plot: value with its 95% interval, and where low, value, high and zero lie, in percent. edge: the
+    value at the right edge.
+    """
 
     label: str
     kind: str
@@ -20,7 +22,8 @@ class Interval:
     left: float
     middle: float
     right: float
-    zero: float | None
+    zero: float
+    edge: float
 
 
 def intervals(rows: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Interval]:
@@ -46,7 +49,8 @@ def intervals(rows: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Interv
                 place(own_low),
                 place(found["value"]),
                 place(own_high),
-                place(0) if low < 0 else None,
+                place(0),
+                low + span * 98 / 96,
             )
         )
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs, urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "promptrec_language"
@@ -106,8 +108,14 @@ def _environment() -> Environment:
     )
     environment.filters["number"] = number
     environment.filters["moment"] = moment
+    environment.filters["coded"] = coded
     environment.filters["query"] = lambda values: urlencode(values)
     return environment
+
+
+def coded(sentence: str) -> Markup:
+    """A sentence whose parts between backticks are code; everything else stays text."""
+    return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", escape(sentence)))
 
 
 def number(value: Any, digits: int = 3) -> str:

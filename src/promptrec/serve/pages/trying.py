@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -18,6 +17,7 @@ from promptrec.serve.engine.engine import MOST_LIVE, Engine
 from promptrec.serve.engine.release import Release
 from promptrec.serve.pages.asked import MOST_COLUMNS, Asked, acts
 from promptrec.serve.pages.cards import Card, cards
+from promptrec.serve.pages.pictures import picture_of
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import Words, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
@@ -30,7 +30,6 @@ SHOWN = 10
 LOOKED_AT = 100  # how far down the first list an item's rank there is looked for
 SAMPLES = 8
 CHIPS = 12
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif"}
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,8 @@ def try_pages(engine: Engine) -> APIRouter:
     @routes.get("/page/picture/{item_id:path}")
     def picture(item_id: str) -> FileResponse:
         catalogue = engine.current.recommender.catalogue
-        name = catalogue.describe(catalogue.row(item_id)).get("image")
-        file = engine.workspace.dataset / Path(str(name))
-        if not name or file.suffix.lower() not in PICTURES or not file.is_file():
+        file = picture_of(catalogue, catalogue.row(item_id), engine.workspace.dataset)
+        if file is None:
             raise NotFoundError(f"item {item_id!r} has no picture")
         return FileResponse(file)
 
@@ -160,7 +158,9 @@ async def lists(engine: Engine, release: Release, asked: Asked, history: Sequenc
         if answer is None or isinstance(answer, str):
             columns.append(Column(steering, problem=answer or "", waits=answer is None))
             continue
-        made = cards(release.recommender.catalogue, answer["items"], ranks if place else None, shown)
+        made = cards(
+            release.recommender.catalogue, answer["items"], engine.workspace.dataset, ranks if place else None, shown
+        )
         kept = {card.id for card in made}
         gone = [item["title"] for item in first if item["id"] not in kept] if place else []
         notes = [words("try.fallback")] if answer["fallback"] else answer["notes"]
