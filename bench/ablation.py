@@ -2,9 +2,9 @@
 
     python bench/ablation.py [ml100k] [beauty]
 
-MovieLens-100K has the default settings but one, 80% of the people, seeds 0 and 1; Beauty (PROMPTREC_DATA/beauty) has those
-of short histories but one, everybody, 15 epochs, seed 0. Only validation is looked at. What was run before (bench/work) is
-kept.
+MovieLens-100K has the default settings but one, 80% of the people, seeds 0 and 1. Beauty (PROMPTREC_DATA/beauty) has
+those of short histories but one, everybody, 15 epochs, seed 0. Only validation is looked at. What was run before (in
+bench/work) is kept.
 """
 
 from __future__ import annotations
