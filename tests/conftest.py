@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.pictures import pictured_world
 from contracts.world import small_world
 from promptrec.recommender import Recommender
 from promptrec.training import train
@@ -33,3 +34,12 @@ def factorized(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     workspace = Workspace(tmp_path_factory.mktemp("factorized"))
     small_world().save(workspace.dataset)
     return train(workspace, seed=0, kind="factorization")
+
+
+@pytest.fixture(scope="session")
+def pictured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the small world with pictures, whose last film has none."""
+    workspace = Workspace(tmp_path_factory.mktemp("pictured"))
+    pictured_world(workspace.dataset)
+    train(workspace, seed=0)
+    return workspace.root

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.kinds import load_backbone
+from promptrec.backbone.like import LikeEncoder
 from promptrec.backbone.request import RequestEncoder
-from promptrec.content.cache import encode_cached
 from promptrec.content.encoder import Vectors
-from promptrec.content.encoders.offline import OfflineTextEncoder
+from promptrec.content.items import Others, encode_content
+from promptrec.content.kinds import chosen, load_file_encoder, load_text_encoder
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.dataset import Dataset
 from promptrec.data.history import EMPTY, Event, History
@@ -55,11 +56,16 @@ class Recommender:
         split: Callable[[], Split],
         lexical: float = 0.0,
         index: Kind | None = None,
+        others: Others | None = None,
+        likes: Mapping[str, LikeEncoder] | None = None,
     ) -> None:
         """split: gives the split that the backbone was trained with, where somebody asks for it.
         lexical: the share of a request's words against its meaning, 0 to 1; 0 is without.
         index: how items are found; exact up to 200,000 items and int8 above where None.
+        others: vectors of the modalities besides text; likes: what makes prompts of their files, by modality.
         """
+        self.others: Others = others or {}
+        self.likes: Mapping[str, LikeEncoder] = likes or {}
         self.lexical_share = lexical
         self.index_kind = index
         self.dataset = dataset
@@ -76,13 +82,20 @@ class Recommender:
         place = Workspace(Path(workspace))
         dataset = Dataset.load(place.dataset)
         folder = current_backbone(place)
-        encoder = OfflineTextEncoder()
-        vectors = encode_cached(dataset.catalogue.texts, encoder, place.dataset / "vectors.safetensors")
-        backbone = load_backbone(folder, dataset.catalogue, vectors)
-        requests = RequestEncoder.load(folder, backbone, encoder)
         card = read_json(folder / "config.json", "backbone config")["card"]
+        own = card.get("encoders", {})
+        specs = chosen(own.values())
+        encoder = load_text_encoder(specs)
+        content = encode_content(place.dataset, dataset.catalogue, specs, encoder, only=tuple(own))
+        backbone = load_backbone(folder, dataset.catalogue, content.text, content.others)
+        requests = RequestEncoder.load(folder, backbone, encoder)
+        likes = {
+            name: LikeEncoder.load(folder, name, facts, backbone, partial(load_file_encoder, specs[name]))
+            for name, facts in card.get("like", {}).items()
+        }
         split, share = partial(split_of, folder, dataset), float(card.get("lexical", 0.0))
-        return cls(dataset, backbone, requests, PromptLibrary(place.prompts), vectors, split, share, index)
+        library = PromptLibrary(place.prompts)
+        return cls(dataset, backbone, requests, library, content.text, split, share, index, content.others, likes)
 
     @cached_property
     def split(self) -> Split:
@@ -146,8 +159,10 @@ class Recommender:
         prompt: PromptName | None = None,
         history: History = EMPTY,
         request_weight: float = 0.5,
+        image: bytes | str | Path | None = None,
     ) -> Prompt | None:
-        """What steers a call: the named prompt or mix, the request, or both with equal weights; without a named prompt,
+        """What steers a call: the named prompt or mix, the request, the picture, or those of them that there are, with
+        equal weights; without a named prompt,
         a person with few events gets the workspace's cold prompt where there is one.
 
         request_weight: from 0, the history alone ("surprise me"), over 0.5, the request as it was trained, to 1, the
@@ -163,9 +178,25 @@ class Recommender:
         asked = self.filled(request, history)
         if asked is not None and request_weight:
             parts.append((louder(self.requests.prompt(asked), request_weight), 1.0))
+        if image is not None and request_weight:
+            parts.append((louder(self.like("image", image), request_weight), 1.0))
         if not parts:
             return None
         return parts[0][0] if len(parts) == 1 else mix(parts)
+
+    def like(self, modality: str, file: bytes | str | Path) -> Prompt:
+        """The prompt for items like a file: its bytes, or its path. Raises PromptrecError where it cannot be read."""
+        if modality not in self.likes:
+            raise PromptrecError(
+                f"{modality}: this model has learnt from none; import items with a column {modality!r} and train, or "
+                "say in the request what is wanted"
+            )
+        if isinstance(file, bytes):
+            return self.likes[modality].prompt(file)
+        try:
+            return self.likes[modality].prompt(Path(file).read_bytes())
+        except (OSError, ValueError) as error:
+            raise PromptrecError(f"{modality}: {file}: cannot be read ({error})") from None
 
     def _named(self, prompt: PromptName | None, history: History) -> Prompt | None:
         if prompt is None:
@@ -188,6 +219,7 @@ class Recommender:
         profile: Mapping[str, Any] | None = None,
         request_weight: float = 0.5,
         *,
+        image: bytes | str | Path | None = None,
         exclude: Sequence[str] = (),
         allow: Sequence[str] | None = None,
         filters: Conditions | None = None,
@@ -200,13 +232,15 @@ class Recommender:
         history: item ids, or (item id, epoch seconds or None, kind). prompt: the name of a saved prompt, or names with
         weights: their mix. profile: attributes of the person, for prompts that are made from them. request_weight: from
         0 (the history alone) to 1 (the request alone).
+        image: a picture, as the bytes of its file or the file's path: something like this, with or without a request.
         exclude: ids never to show; allow: ids that alone may be shown; filters: conditions on attributes, as
         `{"year": {"min": 1990}}` (`rank/filters.py`). diversity: 0 for the best items to 1 for the most varied list.
         seen: whether items of the history are excluded or included, or for how many days they are excluded.
         explain: without it there are no reasons and the answer takes a fraction of the time.
         Where fewer than `k` items may be shown, all of them are, and a note says so.
-        Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, a history or
-        `allow` of which no id is known, or an option out of range; NotFoundError for an unknown prompt or attribute.
+        Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, a picture that
+        cannot be read or a model that has learnt from none, a history or `allow` of which no id is known, or an option
+        out of range; NotFoundError for an unknown prompt or attribute.
         """
         if not 1 <= k <= len(self.catalogue):
             raise PromptrecError(f"k: expected 1 to {len(self.catalogue):,} (the size of the catalogue), found {k}")
@@ -218,7 +252,7 @@ class Recommender:
         allowed, unknown = self._allowed(allow, filters)
         ignored += unknown
         asked = self.filled(request, known)
-        steering = self.prompt_for(asked, prompt, known, request_weight)
+        steering = self.prompt_for(asked, prompt, known, request_weight, image)
         query = Query(history=known, profile=profile or {}, request=asked, prompt=steering)
         out = np.concatenate([out, seen_rows(known, seen, time.time())])
         rows, scores = self.ranker.best(query, k, out, allowed, diversity)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -13,15 +15,18 @@ import torch
 from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.kinds import DEFAULT_BACKBONE, train_backbone
+from promptrec.backbone.like import LikeEncoder, fit_like_encoder
 from promptrec.backbone.request import choose_strength, fit_request_encoder
 from promptrec.backbone.settings_search import search_file
 from promptrec.backbone.wishes import attribute_words, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
-from promptrec.content.encoders.offline import OfflineTextEncoder
+from promptrec.content.items import Others, encode_content, vectors_file
+from promptrec.content.kinds import TEXT, chosen, load_file_encoder, load_text_encoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Examples, Split
 from promptrec.errors import PromptrecError
 from promptrec.index.choice import Manifest, index_of, measured
+from promptrec.progress import say
 from promptrec.rank.lexical import checked_share
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
@@ -40,6 +45,7 @@ def train(
     items_out: float = 0.0,
     protocol: str = "leave-one-out",
     search: int = 0,
+    encoders: Sequence[str] = (),
 ) -> Recommender:
     """Train a backbone of a kind, `sequence` or `factorization`, and its request encoder, and make them current.
 
@@ -48,6 +54,8 @@ def train(
     protocol: which events of the training people are kept out, their last two or all after a moment.
     lexical: the share of a request's words against its meaning when items are ranked, 0 (off) to 1.
     search: of how many settings the best on validation is kept; 0 takes the backbone's own.
+    encoders: what makes vectors of items, as KIND or KIND:NAME, where it is not the default of its modality. Pictures
+    and other files that items name are learnt from where the dataset has some.
     After each epoch the state is written to `backbone/checkpoint.safetensors`, from which the same training goes on
     where it was cut off; it vanishes when training ends.
     Raises PromptrecError where there is no dataset, or nobody has three events.
@@ -63,13 +71,16 @@ def train(
             f"{workspace.dataset}: no training person has {FEWEST_EVENTS} or more events, so nothing can be learnt; "
             "import more events"
         )
-    encoder = OfflineTextEncoder()
-    vectors = encode_cached(dataset.catalogue.texts, encoder, workspace.dataset / "vectors.safetensors")
+    specs = chosen(encoders)
+    encoder = load_text_encoder(specs)
+    content = encode_content(workspace.dataset, dataset.catalogue, specs, encoder)
+    vectors = content.text
     belongs = {"data_hash": dataset.hash, "split_hash": split.hash, "seed": seed, "backbone": kind}
     checkpoint = Checkpoint(workspace.backbones / "checkpoint.safetensors", belongs)
     prepared = time.monotonic() - started
-    backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed, checkpoint, search)
-    labels, file = dataset.manifest.get("labels", {}), workspace.dataset / "requests.safetensors"
+    backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed, checkpoint, search, content.others)
+    labels = dataset.manifest.get("labels", {})
+    file = vectors_file(workspace.dataset, specs[TEXT], "requests")
     wishes = training_wishes(dataset.catalogue, labels, seed)
     sentences = encode_cached([wish.text for wish in wishes], encoder, file)
     requests = fit_request_encoder(backbone, encoder, wishes, sentences, training_examples(split), seed)
@@ -77,6 +88,7 @@ def train(
     if unseen:
         sentences = encode_cached([wish.text for wish in unseen], encoder, file)
         requests = choose_strength(requests, unseen, sentences, split.asked("validation").apart())
+    likes, like_facts = _fit_likes(backbone, content.others, split, specs, seed)
     card: dict[str, Any] = {
         "backbone": backbone.name,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -88,6 +100,8 @@ def train(
         "protocol": protocol,
         "lexical": lexical,
         "text_encoder": encoder.name,
+        "encoders": {TEXT: specs[TEXT], **{name: specs[name] for name in content.others}},
+        "like": like_facts,
         "preparation_seconds": round(prepared, 1),
         "request_strength": float(requests.network.strength),
         "versions": {"promptrec": installed("promptrec"), "torch": torch.__version__},
@@ -98,12 +112,30 @@ def train(
     with new_folder(workspace.backbones / str(version)) as folder:
         backbone.save(folder, card)
         requests.save(folder)
+        for like in likes:
+            like.save(folder)
         index_recall(backbone, split).save(folder / "index.json")
         (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
     write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
     for finished in (checkpoint.file, search_file(checkpoint.file)):
         finished.unlink(missing_ok=True)
     return Recommender.load(workspace.root)
+
+
+def _fit_likes(
+    backbone: Backbone, others: Others, split: Split, specs: Mapping[str, str], seed: int
+) -> tuple[list[LikeEncoder], dict[str, dict[str, float]]]:
+    """The encoders of requests that are files, one a modality, and what the card says of them by modality."""
+    people, made, facts = split.asked("validation").apart(), [], {}
+    for modality in backbone.space.others:
+        load = partial(load_file_encoder, specs[modality])
+        fitted = fit_like_encoder(modality, others[modality], backbone, people, load, seed)
+        if fitted is None:
+            say(f"{modality}: too few items with a file and an attribute word to learn requests from")
+        else:
+            made.append(fitted[0])
+            facts[modality] = {"strength": fitted[0].strength, **fitted[1]}
+    return made, facts
 
 
 def training_examples(split: Split) -> Examples:
@@ -127,6 +159,7 @@ def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
     curve, settings = card["curve"], dict(card["settings"])
     rows = {**settings.pop("network"), **settings}
     losses = [point["loss"] for point in curve if point["loss"] is not None]
+    seen = "".join(f" and `{spec}` vectors of `{name}`" for name, spec in card["encoders"].items() if name != TEXT)
     return f"""# {card["backbone"]} backbone, version {version}
 
 Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`,
@@ -139,8 +172,8 @@ split hash `{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"
 | validation (chose epoch {card["best_epoch"]}) | {card["validation_ndcg@10"]:.4f} |
 | test | {card["test_ndcg@10"]:.4f} |
 
-Items are learnt from their ids and from `{card["text_encoder"]}` vectors of their texts. The parameters are frozen:
-prompts steer the model, nothing changes it.
+Items are learnt from their ids and from `{card["text_encoder"]}` vectors of their texts{seen}. The parameters are
+frozen: prompts steer the model, nothing changes it.
 
 ## Curve
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from promptrec.errors import PromptrecError
 def recommend(
     history: Annotated[str, typer.Option(help="Item ids, oldest first, separated by commas.")] = "",
     request: Annotated[str | None, typer.Option(help="What the person asks for, in their own words.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture: something like this.")] = None,
     prompt: Annotated[str | None, typer.Option(help="A saved prompt, or a mix of some: NAME=0.7,NAME=0.3.")] = None,
     profile: Annotated[str, typer.Option(help="Attributes of the person: age=25,occupation=artist.")] = "",
     request_weight: Annotated[float, typer.Option(help="From 0, the history alone, to 1, the request alone.")] = 0.5,
@@ -37,6 +39,7 @@ def recommend(
         k,
         person,
         request_weight,
+        image=image,
         exclude=listed(exclude),
         filters=conditions(filters),
         diversity=diversity,

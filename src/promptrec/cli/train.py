@@ -26,6 +26,10 @@ def train(
         int,
         typer.Option(help="Try so many settings with Optuna and keep the best on validation; 0 takes the defaults."),
     ] = 0,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="What makes vectors of items where not the default: KIND or KIND:MODEL; may be repeated."),
+    ] = None,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
@@ -34,7 +38,7 @@ def train(
     import promptrec.training
 
     recommender = promptrec.training.train(
-        Workspace(workspace), people_out, seed, lexical, backbone, items_out, split, search
+        Workspace(workspace), people_out, seed, lexical, backbone, items_out, split, search, encoder or ()
     )
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import base64
 import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from answers import assert_problem, ids
 
-from conftest import Service
+from conftest import Service, running
+from contracts.pictures import drawn
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
 
@@ -107,7 +112,7 @@ def test_a_language_that_is_not_known_still_answers(client: httpx.Client, reques
         ({"history": ["C0"], "user_id": "p0"}, 422, "exactly one of user_id and history", None),
         ({}, 422, "exactly one of user_id and history", None),
         ({"history": ["C0"], "reqest": "x"}, 422, "not permitted", "reqest"),
-        ({"history": ["C0"], "image": "aGk="}, 422, "no image encoder", None),
+        ({"history": ["C0"], "image": "aGk="}, 422, "image: this model has learnt from none", None),
         ([], 422, "", None),
     ],
 )
@@ -161,3 +166,44 @@ def test_the_short_way_and_the_declared_one_answer_alike(client: httpx.Client) -
         assert short == declared
         assert answers[0].status_code == answers[1].status_code
     assert client.post("/v1/recommend", content=b"{", headers={"content-type": "application/json"}).status_code == 400
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory, pictured: Path) -> Iterator[Service]:
+    """A service whose items have pictures."""
+    place = tmp_path_factory.mktemp("seeing") / "workspace"
+    shutil.copytree(pictured, place)
+    with running(place) as service:
+        yield service
+
+
+def test_a_picture_steers(seeing: Service) -> None:
+    picture = base64.b64encode(drawn("War", 999)).decode()
+    found = seeing.client.post("/v1/recommend", json={"history": ["C1"], "image": picture})
+    assert found.status_code == 200
+    assert sum(item["id"][0] == "W" for item in found.json()["items"]) >= 8
+    assert found.json()["prompts"][0]["name"] == "image"
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (base64.b64encode(b"no picture").decode(), "image: the 10 bytes cannot be read"),
+        ("AAA", "image: expected the base64"),
+        ("A" * 900_004, "at most 900000"),
+    ],
+    ids=["no picture", "no base64", "too large"],
+)
+def test_what_is_no_picture_is_a_problem(seeing: Service, image: str, said: str) -> None:
+    answer = seeing.client.post("/v1/recommend", json={"history": ["C1"], "image": image})
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert said in answer.json()["detail"]
+
+
+def test_a_new_item_is_ranked_beside_items_with_pictures(seeing: Service) -> None:
+    item = {"title": "War film number 99", "attributes": {"genres": ["War"]}}
+    assert seeing.client.put("/v1/items/W99", json=item).status_code in (200, 201, 204)
+    picture = base64.b64encode(drawn("War", 999)).decode()
+    asked = {"history": ["C1"], "image": picture, "k": 20}
+    assert "W99" in [item["id"] for item in seeing.client.post("/v1/recommend", json=asked).json()["items"]]

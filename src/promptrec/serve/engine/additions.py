@@ -29,11 +29,22 @@ def with_changes(base: Recommender, changes: Sequence[ItemChange]) -> Recommende
     vectors = np.zeros((len(dataset.catalogue), base.vectors.shape[1]), dtype=base.vectors.dtype)
     vectors[: len(base.vectors)] = base.vectors
     vectors[rows] = base.requests.text_encoder.encode([dataset.catalogue.texts[row] for row in rows])
-    backbone = base.backbone.over(dataset.catalogue, vectors)
+    others = {}
+    for name, own in base.others.items():  # items that come through the service have no files
+        others[name] = np.zeros((len(vectors), own.shape[1]), dtype=own.dtype)
+        others[name][: len(own)] = own
+    backbone = base.backbone.over(dataset.catalogue, vectors, others)
     requests = copy.copy(base.requests)
     requests.backbone = backbone
     return derived(
-        base, dataset=dataset, catalogue=dataset.catalogue, vectors=vectors, backbone=backbone, requests=requests
+        base,
+        dataset=dataset,
+        catalogue=dataset.catalogue,
+        vectors=vectors,
+        others=others,
+        backbone=backbone,
+        requests=requests,
+        likes={name: like.over(backbone) for name, like in base.likes.items()},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import time
 from collections.abc import Sequence
@@ -55,8 +56,6 @@ class Engine:
         began = time.perf_counter()
         release = self.current
         notes = []
-        if query.image is not None:
-            raise PromptrecError("image: this release has no image encoder; say in `request` what is wanted")
         history: Sequence[str | Event] = query.history or []
         if query.user_id is not None:
             history, note = await self._history(release, query.user_id)
@@ -69,6 +68,9 @@ class Engine:
             await asyncio.to_thread(release.requests.prompt, query.request)
             REQUEST.observe(time.perf_counter() - before)
         options = _options(query, release)
+        if query.image is not None:
+            options["image"] = decoded(query.image)
+            await asyncio.to_thread(release.recommender.like, "image", options["image"])
         call = lambda: release.recommender.recommend(history, query.request, _prompt(query), query.k, **options)  # noqa: E731
         try:
             found = await self._model.answer(call, bulk)
@@ -96,6 +98,14 @@ class Engine:
             note = "the event store is away; events since the last import are missing"
         HISTORY.observe(time.perf_counter() - before)
         return events, note
+
+
+def decoded(image: str) -> bytes:
+    """The bytes of a picture from base64. Raises PromptrecError."""
+    try:
+        return base64.b64decode(image, validate=True)
+    except ValueError as error:
+        raise PromptrecError(f"image: expected the base64 of a picture's file ({error})") from None
 
 
 def _prompt(query: RecommendIn) -> str | dict[str, float] | None:
