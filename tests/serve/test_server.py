@@ -136,3 +136,14 @@ def test_a_worker_that_cannot_start_ends_all_with_its_reason(workspace: Path) ->
         said = server.stderr.read().replace("\n", "")
         assert "weights.safetensors" in said
         assert "Traceback" not in said
+
+
+def test_it_is_ready_soon_and_a_request_waits_for_the_text_encoder(workspace: Path) -> None:
+    """The goal is 3 s on a quiet machine (`make bench-serve`); what a start computes is bounded here."""
+    with process(workspace) as (server, client):
+        fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        answer = client.post("/v1/recommend", json={"history": ["C0"], "request": "war", "k": 3})
+        assert answer.status_code == 200
+        assert not answer.json()["fallback"]
+        assert seconds < 6

@@ -7,8 +7,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from implicit.cpu.als import AlternatingLeastSquares
-from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
 from promptrec.data.interactions import Sparse
@@ -35,6 +33,8 @@ def start_factors(training: Sparse, width: int, start: Start, seed: int) -> Fact
     if start == "random":
         factors = (rng.normal(size=(n_items, width)) / width**0.5).astype(np.float32)
     elif start == "als":
+        from implicit.cpu.als import AlternatingLeastSquares  # slow to import, and needed in training alone
+
         with threadpool_limits(1, "blas"):
             model = AlternatingLeastSquares(
                 factors=width, regularization=10.0, alpha=10.0, iterations=10, random_state=seed
@@ -42,6 +42,8 @@ def start_factors(training: Sparse, width: int, start: Start, seed: int) -> Fact
             model.fit(training, show_progress=False)
         factors = np.asarray(model.item_factors, dtype=np.float32)
     else:
+        from scipy.sparse.linalg import svds
+
         counts = np.maximum(np.asarray(training.sum(axis=0)).ravel(), 1)
         scaled = training.multiply(counts**-0.25).tocsr()
         rank = min(width, min(training.shape) - 1)

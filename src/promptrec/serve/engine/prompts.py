@@ -21,6 +21,7 @@ class LoadedPrompts(PromptLibrary):
         self.state = state(folder)
         self._known: dict[tuple[str, int], Prompt] = {}
         self._active: dict[str, int] = {}
+        self.changed: list[str] = []  # names that were read here, not taken over
         cold = folder / COLD
         self._cold = read_json(cold, "cold prompt") if cold.exists() else None
         for name in self.names():
@@ -30,6 +31,7 @@ class LoadedPrompts(PromptLibrary):
             elif self._numbers(name):
                 self._active[name] = super().active(name)
                 self.load(name)
+                self.changed.append(name)
 
     @property
     def versions_in_use(self) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,19 +98,31 @@ class Release:
         people = [Query(history=histories.of(person)) for person in range(min(64, len(histories)))]
         return measured(index, self.catalogued.backbone.encode_queries(people).float().cpu().numpy()).recall
 
-    def self_test(self) -> None:
-        """Rank for nobody, for one who saw something, with a request and with each kind of prompt.
+    def self_test(self, names: Iterable[str] | None = None, words: bool = True) -> None:
+        """Rank for nobody, for one who saw something, with the prompts of these names (all where None) and with a
+        request.
 
         Raises PromptrecError where an answer is missing or no number.
         """
-        catalogue = self.recommender.catalogue
-        seen = [catalogue.ids[int(self.popular[0])]]
-        k = min(3, len(catalogue) - 1) or 1
-        for history, request in (([], None), (seen, None), (seen, "self test")):
-            self._check(self.recommender.recommend(history, request, None, k).items, k)
-        for name, version in self.prompts.versions_in_use.items():
-            if self.prompts.load(name, version).backbone == self.recommender.backbone.fingerprint:
+        seen, k = self._question
+        for history in ([], seen):
+            self._check(self.recommender.recommend(history, None, None, k).items, k)
+        for name in self.prompts.versions_in_use if names is None else names:
+            if self.prompts.load(name).backbone == self.recommender.backbone.fingerprint:
                 self._check(self.recommender.recommend(seen, None, name, k, explain=False).items, k)
+        if words:
+            self.test_words()
+
+    def test_words(self) -> None:
+        """Rank with a request. Apart, as the text encoder takes longer to load than all the rest of a start."""
+        seen, k = self._question
+        self._check(self.recommender.recommend(seen, "self test", None, k).items, k)
+
+    @property
+    def _question(self) -> tuple[list[str], int]:
+        """A history and how many items are asked for."""
+        catalogue = self.recommender.catalogue
+        return [catalogue.ids[int(self.popular[0])]], min(3, len(catalogue) - 1) or 1
 
     def _check(self, items: tuple[object, ...], k: int) -> None:
         scores = [getattr(item, "score", float("nan")) for item in items]

@@ -43,7 +43,7 @@ class Releases:
         prompts = LoadedPrompts(workspace.prompts)
         changes = tuple(store.item_changes())
         release = Release.of(f"{self._seen[0]}.1", base, prompts, RequestCache(base.requests), changes)
-        release.self_test()
+        release.self_test(words=False)
         self._swap(release, self._seen)
         self._watcher = threading.Thread(target=self._watch, name="releases", daemon=True)
         self._watcher.start()
@@ -94,7 +94,7 @@ class Releases:
         number = int(old.label.rpartition(".")[2]) + 1
         release = Release.of(f"{signs[0]}.{number}", base, prompts, requests, changes, before=old)
         if signs != self._seen:
-            release.self_test()
+            release.self_test(prompts.changed if base is old.base else None)
         self._swap(release, signs)
 
     def _swap(self, release: Release, signs: Signs) -> None:
@@ -116,6 +116,12 @@ class Releases:
         return current_backbone(self._workspace).name, dataset, state(self._workspace.prompts)
 
     def _watch(self) -> None:
+        # The text encoder comes in once the service answers; a request that is sooner waits for it.
+        if not self._stopping.wait(POLL):
+            try:
+                self.current.test_words()
+            except Exception:
+                log.exception("release %s cannot read requests", self.current.label)
         while not self._stopping.wait(POLL):
             try:
                 self.refresh()
