@@ -8,7 +8,7 @@ from promptrec.serve.pages.asked import Asked
 from promptrec.serve.pages.clicks import arms, wilson
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.reasons import in_words
-from promptrec.serve.pages.rendering import LANGUAGES, words_in
+from promptrec.serve.pages.rendering import LANGUAGES, coded, words_in
 from promptrec.serve.pages.steering import Steering
 
 
@@ -54,6 +54,10 @@ def test_shares_of_a_mix_add_up_and_odd_addresses_are_names() -> None:
 def test_both_languages_have_the_same_sentences() -> None:
     english, chinese = (words_in(language) for language in LANGUAGES)
     assert english.keys() == chinese.keys()
+
+
+def test_code_in_a_sentence_is_marked_and_the_rest_stays_text() -> None:
+    assert coded("run `a <b>` & <i>") == "run <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
 
 
 def test_every_reason_of_the_ranker_is_translated(recommender: Recommender) -> None:

@@ -23,6 +23,8 @@ def test_a_first_visit_finds_the_search_asks_in_chinese_and_learns_why(page: Pag
         page.keyboard.press("Enter")
         expect(page.get_by_role("list", name="Your history")).to_contain_text(title)
         expect(page.get_by_label("Things you liked")).to_be_focused()
+        expect(page.get_by_label("Things you liked")).to_have_value("")
+        expect(page.locator("#found .option")).to_have_count(0)
     expect(page.locator("#column-0 .card")).to_have_count(10)
     expect(page.locator("#column-1")).to_contain_text("Say above what you want")
     page.get_by_label("What you want now").fill("轻松的喜剧，适合周末看")
@@ -48,13 +50,29 @@ def test_like_and_hide_act_at_once_and_the_lists_move(page: Page) -> None:
     hidden = first.locator("h3").inner_text()
     first.get_by_role("button", name="Hide").click()
     expect(page.get_by_text("1 hidden")).to_be_visible()
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.locator("#column-0")).to_contain_text(hidden)
+    page.locator("#column-0 .card").first.get_by_role("button", name="Hide").click()
     expect(page.locator("#column-0")).not_to_contain_text(hidden)
     before = titles(page, 0)
     page.locator("#column-0 .card").nth(2).get_by_role("button", name="Like").click()
     expect(page.get_by_role("list", name="Your history")).to_contain_text(before[2])
+    expect(page.locator(".did")).to_contain_text(before[2])
     assert before[2] not in titles(page, 0)
     page.get_by_role("button", name="Show them again").click()
     expect(page.locator("#column-0")).to_contain_text(hidden)
+
+
+def test_on_a_phone_a_like_keeps_the_list_that_is_looked_at(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/?h=W1&h=W2&request=comedy")
+    third = page.locator("#column-1 .card").nth(2)
+    liked = third.locator("h3").evaluate("heading => heading.firstChild.textContent.trim()")
+    third.get_by_role("button", name="Like").click()
+    expect(page.get_by_role("list", name="Your history")).to_contain_text(liked)
+    expect(page.locator("#like-1-3")).to_be_focused()
+    expect(page.locator(".did")).to_be_in_viewport()
+    expect(page.locator("#column-1 .card").nth(2)).to_be_in_viewport(ratio=0.9)
 
 
 def test_prompts_sliders_and_a_third_column_are_in_the_address(page: Page) -> None:

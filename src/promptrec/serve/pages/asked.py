@@ -11,7 +11,7 @@ from promptrec.serve.pages.steering import PLAIN, WORDS, Steering
 
 MOST_COLUMNS = 3
 DEFAULT_COLUMNS = (PLAIN, WORDS)
-ACTIONS = ("add", "like", "hide", "drop", "unhide", "person", "column", "close", "say")
+ACTIONS = ("add", "like", "hide", "drop", "unhide", "show", "person", "column", "close", "say")
 MIX = ("was.", "mix.", "blend.")
 
 
@@ -53,6 +53,8 @@ class Asked:
             asked = replace(asked, hidden=_unique([*asked.hidden, id_]))
         for id_ in given.getlist("drop"):
             asked = replace(asked, history=tuple(other for other in asked.history if other != id_))
+        for id_ in given.getlist("show"):
+            asked = replace(asked, hidden=tuple(other for other in asked.hidden if other != id_))
         if "unhide" in given:
             asked = replace(asked, hidden=())
         if "person" in given:

@@ -115,7 +115,7 @@ def _environment() -> Environment:
 
 def coded(sentence: str) -> Markup:
     """A sentence whose parts between backticks are code; everything else stays text."""
-    return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", escape(sentence)))
+    return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", str(escape(sentence))))
 
 
 def number(value: Any, digits: int = 3) -> str:

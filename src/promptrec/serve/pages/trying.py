@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import ValidationError
+from starlette.datastructures import QueryParams
 
 from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.serve.engine.engine import MOST_LIVE, Engine
@@ -60,7 +61,8 @@ def try_pages(engine: Engine) -> APIRouter:
         asked, problems = checked(asked, release, words)
         history = await history_of(engine, release, asked)
         columns = await lists(engine, release, asked, history, words) if not asked.empty else []
-        q = http.query_params.get("q", "")
+        # A search ends with the choice of what it found.
+        q = "" if acts(http.query_params) else http.query_params.get("q", "")
         response = render(
             http,
             "try.html",
@@ -81,6 +83,7 @@ def try_pages(engine: Engine) -> APIRouter:
             people=list(release.recommender.dataset.histories.users[:3]) if asked.empty else [],
             found=find(release, q, asked) if q else None,
             q=q,
+            did=_did(http.query_params, release),
         )
         if "hx-request" in http.headers:
             response.headers["HX-Push-Url"] = f"/?{asked.query()}"
@@ -235,6 +238,16 @@ def find(release: Release, q: str, asked: Asked) -> dict[str, Any]:
 def _chips(release: Release, ids: Sequence[str]) -> list[tuple[str, str]]:
     catalogue = release.recommender.catalogue
     return [(id_, catalogue.title(catalogue.row(id_))) for id_ in ids]
+
+
+def _did(pressed: QueryParams, release: Release) -> tuple[str, str, str] | None:
+    """The button that was pressed on a card, like or hide, with the item's id and title: to be told, and taken back."""
+    catalogue = release.recommender.catalogue
+    for action in ("like", "hide"):
+        id_ = pressed.get(action, "")
+        if (catalogue.rows([id_]) >= 0).all():
+            return action, id_, catalogue.title(catalogue.row(id_))
+    return None
 
 
 def _samples(release: Release) -> list[tuple[str, str]]:

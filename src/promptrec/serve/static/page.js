@@ -45,6 +45,12 @@ document.addEventListener("focusin", (event) => {
 });
 
 let from = "";
+let aside = 0; // on a phone the lists are scrolled sideways
+let down = 0;
+document.addEventListener("htmx:beforeSwap", () => {
+  aside = document.querySelector(".columns")?.scrollLeft ?? 0;
+  down = scrollY;
+});
 document.addEventListener("htmx:beforeRequest", (event) => {
   const button = event.detail.requestConfig?.triggeringEvent?.submitter;
   from = button ? button.name : "";
@@ -54,6 +60,10 @@ document.addEventListener("htmx:afterRequest", () => document.body.classList.rem
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target?.id !== "page") return;
   fail("");
+  const columns = document.querySelector(".columns");
+  if (columns) columns.scrollLeft = aside;
+  // While old and new stand together, the browser has followed the old.
+  scrollTo(scrollX, down);
   // The search goes on after a choice; another button's place is taken by its successor or by the lists.
   if (from === "add" || from === "drop" || from === "person") $("search")?.focus();
   else if (document.activeElement === document.body && from) $("page")?.querySelector("select, button.main")?.focus({ preventScroll: true });
@@ -62,6 +72,12 @@ document.addEventListener("htmx:afterSwap", (event) => {
     address.searchParams.set("lang", link.dataset.switch);
     link.href = address.search;
   }
+});
+
+// What was typed before the new field had its listeners is looked for, too.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const search = $("search");
+  if (event.detail.target?.id === "page" && search?.value !== search?.defaultValue) search.dispatchEvent(new Event("search"));
 });
 
 // A call that fails leaves the page, and what was typed, as they are, and says what happened.
