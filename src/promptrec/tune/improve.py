@@ -28,6 +28,7 @@ from promptrec.recommender import Recommender
 from promptrec.tune.improve_report import write_report
 from promptrec.tune.objective import Objective
 from promptrec.tune.search import words_for
+from promptrec.tune.sentences import prompts_of
 from promptrec.tune.start import Start, start_of
 from promptrec.tune.task import Task, task_of
 from promptrec.tune.transfer import NOTHING, rank_prompts
@@ -38,7 +39,7 @@ from promptrec.workspace import SCHEMA_VERSION, Workspace, write_json
 
 ROUNDS = 3
 SEARCHED = 60  # evaluations of a search step
-MOST_QUESTIONS = 1_000
+MOST_QUESTIONS = 2_000
 AVERAGED = 3
 METRIC = "ndcg@10"
 LOG = "log.jsonl"
@@ -197,7 +198,7 @@ class _Run:
         words = self.best_words()
         labels = self.recommender.dataset.manifest.get("labels", {})
         tried = rewordings(words) if words else vocabulary(self.recommender.catalogue, labels, language_of(""))[:30]
-        made = [self.prompt_of(sentence) for sentence in tried]
+        made = [replace(prompt, name=self.name) for prompt in prompts_of(self.recommender.requests, tried)]
         return max(made, key=lambda prompt: float(self.questions.ndcg(prompt).mean())) if made else None
 
     def searched(self, seed: int) -> Prompt:

@@ -13,6 +13,7 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
+from promptrec.tune.sentences import prompts_of
 
 PEOPLE = 100
 MOST = 5
@@ -33,8 +34,10 @@ def read(recommender: Recommender, prompt: Prompt, examples: Examples, seed: int
     labels = recommender.dataset.manifest.get("labels", {})
     words = attribute_words(recommender.catalogue, labels)
     names = [word.names["en"] for word in words][:MOST_REQUESTS]
+    requests = prompts_of(recommender.requests, names)
     nearest = [
-        (name, _cosine(lift, _lift(recommender, queries, plain, recommender.requests.prompt(name)))) for name in names
+        (name, _cosine(lift, _lift(recommender, queries, plain, request)))
+        for name, request in zip(names, requests, strict=True)
     ]
     attributes = [(f"{word.attribute}: {word.word}", float(lift[word.carried].mean() - lift.mean())) for word in words]
     items = [(recommender.catalogue.title(row), float(value)) for row, value in enumerate(lift)]

@@ -19,7 +19,7 @@ from promptrec.recommender import Recommender
 from promptrec.seeding import generator
 from promptrec.tune.objective import Objective, item_values, training_counts
 
-MOST_SCORED = 2_000
+MOST_SCORED = 1_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def scores(
     """For each metric the mean `without` the prompt, `with` it, and the paired `difference`, with 95% intervals.
 
     Besides relevance: novelty and diversity of the lists and, where the objective has one, the mean value of their
-    items in standard deviations of the catalogue. Of more than 2,000 examples so many are drawn. None for no examples.
+    items in standard deviations of the catalogue. Of more than 1,000 examples so many are drawn. None for no examples.
     """
     if not len(examples):
         return None

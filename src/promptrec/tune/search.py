@@ -7,7 +7,7 @@ gradients of single words adjust the prompt; the linear estimate is that of HotF
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from promptrec.prompt.slots import has_slots
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
 from promptrec.tune.objective import Objective
+from promptrec.tune.sentences import prompts_of
 from promptrec.tune.task import Task, task_of
 from promptrec.tune.tune import EXAMPLES_FILE, card_of
 from promptrec.tune.validation import Questions
@@ -125,7 +126,7 @@ class _Search:
         regression: str | None,
         rewriter: Rewriter | None,
     ) -> None:
-        self.encode: Callable[[str], Prompt] = recommender.requests.prompt
+        self.requests = recommender.requests
         self.task, self.budget, self.protect, self.rewriter = task, budget, protect, rewriter
         self.rng = generator(seed, f"search {task.words}")
         chosen, guard = self._validation(recommender, regression)
@@ -180,6 +181,7 @@ class _Search:
         asked = [near[i] for i in self.rng.permutation(len(near))[:ENCODED]]
         gradient = self.training.shift_gradient(self.prompt(sentence))
         at = self.prompt(sentence).tensors["shift"]
+        self.read([sentence for sentence in [*asked, *rewritten] if sentence not in self.prompts])
         promised = {other: float(gradient @ (self.prompt(other).tensors["shift"] - at)) for other in asked}
         best = sorted(promised, key=lambda other: promised[other])[:TRIED]
         for source, sentences in (("gradient", best), ("rewriting", self._new(rewritten)[: TRIED // 2])):
@@ -205,10 +207,13 @@ class _Search:
     def prompt(self, sentence: str) -> Prompt:
         """The sentence's prompt, with a shift of zero where the words say nothing to the model."""
         if sentence not in self.prompts:
-            made = self.encode(sentence)
-            silent = {"shift": torch.zeros(self.training.plain.shape[1])}
-            self.prompts[sentence] = replace(made, tensors={**silent, **made.tensors})
+            self.read([sentence])
         return self.prompts[sentence]
+
+    def read(self, sentences: Sequence[str]) -> None:
+        silent = {"shift": torch.zeros(self.training.plain.shape[1])}
+        for sentence, made in zip(sentences, prompts_of(self.requests, sentences), strict=True):
+            self.prompts[sentence] = replace(made, tensors={**silent, **made.tensors})
 
 
 def _some(examples: Examples, rng: np.random.Generator) -> Examples:

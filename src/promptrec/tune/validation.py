@@ -51,17 +51,21 @@ class Questions:
 
     def ndcg(self, prompt: Prompt | None) -> npt.NDArray[np.float64]:
         """(n,) NDCG@10 over the candidates, seen items out, ties pessimistic."""
-        scores = self.queries(prompt) @ self.keys.T
+        queries = self.queries(prompt)
+        others = torch.full((len(self.keys),), self.candidates is not None, device=queries.device)
         if self.candidates is not None:
-            others = torch.ones(len(self.keys), dtype=torch.bool, device=scores.device)
-            others[torch.from_numpy(self.candidates)] = False
-            scores = scores.masked_fill(others, -torch.inf)
-        wanted = scores.gather(1, self.targets[:, None])
-        for own, history in zip(scores, self.histories, strict=True):
-            own[torch.from_numpy(history.rows).to(own.device)] = -torch.inf
-        scores.scatter_(1, self.targets[:, None], wanted)
-        ranks = (scores >= wanted).sum(dim=1).cpu().numpy() - 1
-        return ndcg(ranks)
+            others[torch.from_numpy(self.candidates).to(others.device)] = False
+        ranks = []
+        for start in range(0, len(self), CHUNK):
+            scores = (queries[start : start + CHUNK] @ self.keys.T).masked_fill_(others, -torch.inf)
+            targets, seen = self.targets[start : start + CHUNK, None], self.histories[start : start + CHUNK]
+            wanted = scores.gather(1, targets)
+            owners = np.repeat(np.arange(len(seen)), [len(history) for history in seen])
+            rows = np.concatenate([history.rows for history in seen])
+            scores[torch.from_numpy(owners), torch.from_numpy(rows)] = -torch.inf
+            scores.scatter_(1, targets, wanted)
+            ranks.append((scores >= wanted).sum(dim=1).cpu().numpy() - 1)
+        return ndcg(np.concatenate(ranks))
 
     def loss(self, prompt: Prompt | None) -> float:
         """The mean cross-entropy of the examples' items, at the scale of training."""
