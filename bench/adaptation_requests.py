@@ -22,6 +22,7 @@ from promptrec.backbone.wishes import AttributeWord, attribute_words, training_w
 from promptrec.content.cache import encode_cached
 from promptrec.evaluate.significance import bootstrap_interval
 from promptrec.training import training_examples
+from promptrec.tune.sentences import prompts_of
 from prompts import workspace
 
 PARAPHRASES = json.loads(Path("bench/paraphrases.json").read_text(encoding="utf-8"))
@@ -64,8 +65,8 @@ def plain(asked: Asked) -> torch.Tensor:
     return asked.queries(lambda histories: backbone().encode(histories, [{}] * len(histories)))
 
 
-def shift(encoder: RequestEncoder, text: str) -> torch.Tensor:
-    return encoder.prompt(text).tensors["shift"]
+def shifts(encoder: RequestEncoder, texts: Sequence[str]) -> dict[str, torch.Tensor]:
+    return {text: prompt.tensors["shift"] for text, prompt in zip(texts, prompts_of(encoder, texts), strict=True)}
 
 
 class Tally:
@@ -112,9 +113,10 @@ def requests() -> dict[str, Any]:
                 f"unseen wording, {language}": [form.format(name) for form in written["test"][language]],
                 f"paraphrase, {language}": PARAPHRASES[word.word][language],
             }
+            said = shifts(encoder, [sentence for sentences in groups.values() for sentence in sentences])
             for way, sentences in groups.items():
                 for sentence in sentences:
-                    tally.add(way, asked, asked.scores(queries + shift(encoder, sentence), keys), carried)
+                    tally.add(way, asked, asked.scores(queries + said[sentence], keys), carried)
                     if not way.startswith("seen"):
                         alike = _alike(sentence, content)
                         tally.add(f"similarity of texts, {way}", asked, _only(asked, alike), carried)
@@ -156,18 +158,19 @@ def _negated(words: Sequence[AttributeWord], keys: torch.Tensor) -> dict[str, An
     before, after = [], []
     for word in words:
         carried = torch.from_numpy(word.carried).float()
-        for language, forms in NEGATIONS.items():
-            for form in forms:
-                moved = queries + shift(recommender().requests, form.format(word.names.get(language, word.word)))
-                before.append(float(carried[tops].mean()))
-                after.append(float(carried[asked.scores(moved, keys).topk(10, dim=1).indices].mean()))
+        texts = [form.format(word.names.get(one, word.word)) for one, forms in NEGATIONS.items() for form in forms]
+        for said in shifts(recommender().requests, texts).values():
+            moved = queries + said
+            before.append(float(carried[tops].mean()))
+            after.append(float(carried[asked.scores(moved, keys).topk(10, dim=1).indices].mean()))
     return {"negation": {"before": float(np.mean(before)), "after": float(np.mean(after))}}
 
 
 def _harmless(keys: torch.Tensor) -> dict[str, Any]:
     asked, queries = _general()
     without = asked.ndcg(asked.scores(queries, keys)).mean()
-    moved = {text: asked.scores(queries + shift(recommender().requests, text), keys) for text in RANDOM}
+    said = shifts(recommender().requests, RANDOM)
+    moved = {text: asked.scores(queries + said[text], keys) for text in RANDOM}
     lost = {text: float(1 - asked.ndcg(scores).mean() / without) for text, scores in moved.items()}
     return {"harmless": {"without": float(without), "lost": lost, "mean": float(np.mean(list(lost.values())))}}
 
@@ -202,9 +205,10 @@ def unseen_words() -> dict[str, Any]:
                     f"unseen word, {language}": [form.format(name) for form in wordings()["test"][language]],
                     f"paraphrase of an unseen word, {language}": PARAPHRASES[word.word][language],
                 }
+                said = shifts(made, [text for group in texts.values() for text in group])
                 for way, group in texts.items():
                     for text in group:
-                        tally.add(way, asked, asked.scores(queries + shift(made, text), keys), carried)
+                        tally.add(way, asked, asked.scores(queries + said[text], keys), carried)
     return {"seed": SEED, "folds": FOLDS, "rows": tally.rows()}
 
 
