@@ -26,6 +26,11 @@ class PromptShape:
     shift: int
     gate: int = 0
 
+    @property
+    def method(self) -> str:
+        """How a prompt is tuned unless said otherwise."""
+        return "prefix" if self.layers else "input" if self.tokens else "shift"
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -33,9 +38,11 @@ class Prompt:
 
     tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at every layer;
         `shift` (d,): added to the query; `gate` (width,): what each number of the query is multiplied with, less one.
-        Each may be missing. A low-rank prompt has `left` (layers * 2 * tokens, r)
-        and `right` (r, width) instead of a prefix: their product is added to the prefix of its base, the one part that
-        many prompts share. A profile prompt has, besides these, the weights of its generator (`prompt/profile.py`).
+        `input` (tokens, width): vectors before the words that a language model reads; `words` (t,): the tokens of a
+        sentence for it; `weight`: of a request against the history. Each may be missing.
+        A low-rank prompt has `left` (layers * 2 * tokens, r) and `right` (r, width) instead of a prefix: their product
+        is added to the prefix of its base, the one part that many prompts share. A profile prompt has, besides these,
+        the weights of its generator (`prompt/profile.py`).
     backbone, request_encoder: the fingerprints that the tensors depend on.
     recipe: what is needed to make the prompt again; card: what it was tuned on and what it scored.
     parts: of a mix, the prompts and their weights. A mix has no tensors of its own:
@@ -93,6 +100,10 @@ def mix(parts: list[tuple[Prompt, float]], name: str = "mix") -> Prompt:
 
 def louder(prompt: Prompt, weight: float) -> Prompt:
     """A text prompt that counts `weight` (above 0, up to 1) against the history's 1 - weight; 0.5 is as it was made."""
+    if "words" in prompt.tensors:
+        return replace(prompt, tensors={**prompt.tensors, "weight": torch.tensor(weight)}) if weight != 0.5 else prompt
     times = min(weight / max(1 - weight, 1e-9), LOUDEST)
+    if times == 1:
+        return prompt
     tensors = {name: times * tensor if name == "shift" else tensor for name, tensor in prompt.tensors.items()}
-    return replace(prompt, tensors=tensors) if times != 1 else prompt
+    return replace(prompt, tensors=tensors)
