@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test docs browser postgres lint types bench-ablation bench-adaptation bench-demo bench-evaluate bench-import bench-models bench-peers bench-page bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-ablation bench-adaptation bench-demo bench-evaluate bench-import bench-language bench-models bench-peers bench-page bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -69,6 +69,9 @@ $(PEERS)/.ready:
 	$(PEERS)/recbole/bin/python -m pip install --quiet 'numpy<2' $(RECBOLE)
 	$(PEERS)/recbole/bin/python -m pip install --quiet --no-deps recbole==1.2.1
 	touch $@
+
+bench-language: setup  ## prompts inside language models, part by part (LANGUAGE=...), into bench/results/language.json
+	$(BIN)/python bench/language.py $(LANGUAGE)
 
 bench-page: setup  ## how fast, heavy and accessible the page is, into bench/results/page.json
 	$(BIN)/python bench/page.py

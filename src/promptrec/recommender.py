@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from promptrec.backbone.interface import Backbone
-from promptrec.backbone.kinds import load_backbone
+from promptrec.backbone.kinds import load_backbone, load_requests
 from promptrec.backbone.like import LikeEncoder
 from promptrec.backbone.request import RequestEncoder
 from promptrec.content.encoder import Vectors
@@ -88,7 +88,7 @@ class Recommender:
         encoder = load_text_encoder(specs)
         content = encode_content(place.dataset, dataset.catalogue, specs, encoder, only=tuple(own))
         backbone = load_backbone(folder, dataset.catalogue, content.text, content.others)
-        requests = RequestEncoder.load(folder, backbone, encoder)
+        requests = load_requests(folder, backbone, encoder)
         likes = {
             name: LikeEncoder.load(folder, name, facts, backbone, partial(load_file_encoder, specs[name]))
             for name, facts in card.get("like", {}).items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,6 +38,22 @@ class Scorer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How much tuning may ask of a backbone: steps of `batch` examples, a look at validation every `check_every` of
+    them on up to `chooses` examples; `scored` examples at most score a prompt, and `read` histories tell what it says.
+    rate: the learning rate of all but a shift and a gate.
+    """
+
+    steps: int = 300
+    batch: int = 128
+    check_every: int = 20
+    chooses: int = 500
+    scored: int = 2_000
+    read: int = 100
+    rate: float = 1e-2
+
+
 class Backbone(ABC):
     """A frozen general model: score(u, i | p) = Q(history_u, p) . K(item_i)."""
 
@@ -45,6 +62,7 @@ class Backbone(ABC):
     prompt_shape: PromptShape
     catalogue: Catalogue
     space: ContentSpace
+    pace: Pace = Pace()
 
     @abstractmethod
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> Backbone:
@@ -68,24 +86,35 @@ class Backbone(ABC):
     def queries(self, histories: Sequence[History], stacked: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """(b, d) queries before they are brought to length one, what tuning's loss uses; stacked: (b, ...) tensors."""
 
+    def moved(self, plain: torch.Tensor, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(b, d) what `queries` gives with a prompt of no more than a gate and a shift, from what it gives without."""
+        if "gate" in tensors:
+            gate = tensors["gate"].to(plain.device)
+            plain = plain * (1 + F.pad(gate, (0, plain.shape[-1] - gate.shape[-1])))
+        return plain + tensors["shift"].to(plain.device) if "shift" in tensors else plain
+
     @abstractmethod
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write weights and config.json into an existing folder; `kinds.load_backbone` reads them."""
 
-    def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The prefix (layers, 2, t, width) that input vectors (t, width) before a history amount to. Differentiable.
+    def input_tensors(self, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
+        """A prompt's tensors that input vectors (t, width) before a history amount to. Differentiable.
 
         Raises PromptrecError where the backbone reads no sequence.
         """
-        raise PromptrecError(f"the {self.name} backbone takes no prefix of {len(tokens)} vectors; use --method shift")
+        raise PromptrecError(f"the {self.name} backbone takes no {len(vectors)} input vectors; use --method shift")
 
     def input_vectors(self, rows: Rows) -> torch.Tensor:
         """(n, width) what stands for items at the input, for a backbone that takes a prefix."""
         raise PromptrecError(f"the {self.name} backbone reads no sequence of {len(rows)} items; use --method shift")
 
+    def leaves(self, query: Query) -> list[tuple[Prompt | None, float]]:
+        """The prompts that steer a query, each of which gives a vector of its own, with weights that add up to one."""
+        return query.leaves()
+
     def encode_queries(self, queries: Sequence[Query]) -> torch.Tensor:
         """Q (b, d): each row follows its own prompt; a mix is the normalised weighted sum of its parts' vectors."""
-        leaves = [query.leaves() for query in queries]
+        leaves = [self.leaves(query) for query in queries]
         for prompt, _ in (leaf for query in leaves for leaf in query):
             if prompt is not None:
                 self.check(prompt)

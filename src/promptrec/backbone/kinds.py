@@ -11,12 +11,15 @@ from promptrec.backbone.factorization.backbone import FactorizationBackbone
 from promptrec.backbone.factorization.training import suited as factorization_settings
 from promptrec.backbone.factorization.training import train_factorization
 from promptrec.backbone.interface import Backbone
+from promptrec.backbone.language.backbone import LanguageBackbone
+from promptrec.backbone.language.requests import LanguageRequests
+from promptrec.backbone.request import RequestEncoder
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.backbone.settings import Settings, Train
 from promptrec.backbone.settings_search import search_settings
 from promptrec.backbone.training import suited as sequence_settings
 from promptrec.backbone.training import train_sequence
-from promptrec.content.encoder import Vectors
+from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.split import Split
@@ -32,6 +35,7 @@ _TRAINED: dict[str, tuple[Train, Callable[[Split], Settings]]] = {
 _READ: dict[str, Callable[[Path, Catalogue, Vectors, Others | None], Backbone]] = {
     "sequence": SequenceBackbone.load,
     "factorization": FactorizationBackbone.load,
+    "language": LanguageBackbone.load,
 }
 
 
@@ -62,7 +66,14 @@ def load_backbone(folder: Path, catalogue: Catalogue, vectors: Vectors, others: 
     return _READ[_known(kind, f"{config}: backbone")](folder, catalogue, vectors, others)
 
 
+def load_requests(folder: Path, backbone: Backbone, encoder: TextEncoder) -> RequestEncoder:
+    """What turns requests into prompts for a backbone that was read from the folder."""
+    if isinstance(backbone, LanguageBackbone):
+        return LanguageRequests(backbone, encoder)
+    return RequestEncoder.load(folder, backbone, encoder)
+
+
 def _known(name: str, where: str) -> str:
-    if name not in _TRAINED:
-        raise PromptrecError(f"{where}: expected one of {', '.join(_TRAINED)}, found {name!r}")
+    if name not in _READ:
+        raise PromptrecError(f"{where}: expected one of {', '.join(_READ)}, found {name!r}")
     return name

@@ -104,10 +104,12 @@ class RequestEncoder:
                 f"request: {len(words):,} characters, at most {LONGEST_REQUEST:,} are read; shorten it"
             )
         with torch.inference_mode():
-            shift = self._shift(words)
-        return Prompt(
-            name, "text", words, self.backbone.fingerprint, {"shift": shift}, request_encoder=self.fingerprint
-        )
+            tensors = self.tensors(words)
+        return Prompt(name, "text", words, self.backbone.fingerprint, tensors, request_encoder=self.fingerprint)
+
+    def tensors(self, request: str) -> dict[str, Tensor]:
+        """What a request becomes."""
+        return {"shift": self._shift(request)}
 
     def _shift(self, request: str) -> Tensor:
         """Towards what is wanted, of which words in quotation marks are parts of their own, away from what is not."""

@@ -123,8 +123,9 @@ class SequenceBackbone(Backbone):
         queries: torch.Tensor = F.pad(encoded[:, 0], (0, self._keys.shape[1] - encoded.shape[-1]))
         return queries + stacked["shift"] if "shift" in stacked else queries
 
-    def input_prefix(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.network.input_prefix(tokens)
+    def input_tensors(self, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The prefix (layers, 2, t, width) of keys and values."""
+        return {"prefix": self.network.input_prefix(vectors)}
 
     def input_vectors(self, rows: Rows) -> torch.Tensor:
         return self.item_parts[torch.from_numpy(rows).to(self.item_parts.device)]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from promptrec.cli.options import DEFAULT, JsonOption, SeedOption, WorkspaceOption, show
+from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace
 
 
@@ -21,7 +22,11 @@ def train(
     lexical: Annotated[
         float, typer.Option(help="Share of a request's words (BM25) against its meaning, 0 (off) to 1.")
     ] = 0.0,
-    backbone: Annotated[str, typer.Option(help="The kind of model: sequence or factorization.")] = "sequence",
+    backbone: Annotated[str, typer.Option(help="The kind of model: sequence, factorization or language.")] = "sequence",
+    model: Annotated[
+        str | None,
+        typer.Option(help="What --backbone language reads with: a packaged model, a folder, a Hugging Face name."),
+    ] = None,
     search: Annotated[
         int,
         typer.Option(help="Try so many settings with Optuna and keep the best on validation; 0 takes the defaults."),
@@ -35,13 +40,29 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train the general model and its request encoder, once; afterwards both are frozen."""
+    import promptrec.language_training
     import promptrec.training
 
+    if backbone == "language":
+        _only_words(items_out, split, search, encoder)
+        recommender = promptrec.language_training.train_language(Workspace(workspace), model, people_out, seed, lexical)
+        facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
+        show(facts, as_json, [f"frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
+        return
+    if model is not None:
+        raise PromptrecError(f"--model: it is for --backbone language, found --backbone {backbone}; leave it out")
     recommender = promptrec.training.train(
         Workspace(workspace), people_out, seed, lexical, backbone, items_out, split, search, encoder or ()
     )
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
+
+
+def _only_words(items_out: float, split: str, search: int, encoder: list[str] | None) -> None:
+    given = {"--items-out": items_out, "--split": split != "leave-one-out", "--search": search, "--encoder": encoder}
+    for option, there in given.items():
+        if there:
+            raise PromptrecError(f"{option}: the language backbone is not trained on events; leave it out")
 
 
 def evaluate(

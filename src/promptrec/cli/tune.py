@@ -36,6 +36,11 @@ def tune(
     variety: Annotated[float, typer.Option(help="Weight of lists of unlike items.")] = 0.0,
     calibration: Annotated[float, typer.Option(help="Weight of lists in the proportions of the history.")] = 0.0,
     limit: LimitOption = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="How a language model's prompt begins: TEXT, SAMPLE_VOCAB or RANDOM, as in PEFT."),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="When tuning ends at the latest: 90s, 10m or 2h.")] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Make one for people with few events instead.")] = False,
     below: Annotated[int, typer.Option(help="With --profile: for people with fewer events than this.")] = 5,
     seed: SeedOption = 0,
@@ -44,6 +49,7 @@ def tune(
 ) -> None:
     """Tune a prompt for a scenario by gradient descent on the prompt alone."""
     from promptrec.recommender import Recommender
+    from promptrec.tune.improve import parse_budget
     from promptrec.tune.objective import Objective, parse_value
     from promptrec.tune.tune import tune as tune_prompt
 
@@ -69,6 +75,8 @@ def tune(
         method=method,
         objective=objective,
         limit=limit,
+        init=init,
+        seconds=parse_budget(budget) if budget else None,
     )
     show_made(prompt, as_json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,13 +54,15 @@ class Examples:
     """Questions with known answers: the events of one person before a position, and what came then.
 
     people, positions: (n,) int64 into `histories`; a position counts from the person's first event.
-    several: the answers, where they are not simply the item at the position.
+    several: the answers, where they are not simply the item at the position. requests: what the people asked in words,
+    where they did.
     """
 
     histories: Histories
     people: Ints
     positions: Ints
     several: Answers | None = None
+    requests: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.people)
@@ -80,7 +82,8 @@ class Examples:
         return Answers.one_each(self.histories.rows[self.histories.offsets[self.people] + self.positions])
 
     def history(self, i: int) -> History:
-        return self.histories.slice(int(self.people[i]), 0, int(self.positions[i]))
+        before = self.histories.slice(int(self.people[i]), 0, int(self.positions[i]))
+        return before if self.requests is None else replace(before, asked=self.requests[i])
 
     def __iter__(self) -> Iterator[History]:
         return (self.history(i) for i in range(len(self)))
@@ -89,7 +92,8 @@ class Examples:
         """The examples at `chosen` (indices or a mask)."""
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         several = None if self.several is None else self.several.take(indices)
-        return Examples(self.histories, self.people[indices], self.positions[indices], several)
+        requests = None if self.requests is None else tuple(self.requests[i] for i in indices)
+        return Examples(self.histories, self.people[indices], self.positions[indices], several, requests)
 
     def apart(self) -> Examples:
         """The same questions with one answer each: a question with several is asked once for each of them."""

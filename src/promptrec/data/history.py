@@ -20,12 +20,14 @@ Event = tuple[str, float | None, str]  # item id, epoch seconds or None, kind
 class History:
     """What one person did, oldest first, over catalogue rows.
 
-    rows: (n,) int64; times: (n,) float64 epoch seconds, NaN where unknown; kinds: (n,) strings.
+    rows: (n,) int64; times: (n,) float64 epoch seconds, NaN where unknown; kinds: (n,) strings; asked: the words that
+    the person asks in now, for models that read words.
     """
 
     rows: npt.NDArray[np.int64]
     times: npt.NDArray[np.float64]
     kinds: tuple[str, ...] = ()
+    asked: str = ""
 
     @classmethod
     def of(cls, events: Sequence[tuple[int, float, str]]) -> History:
@@ -43,12 +45,13 @@ class History:
         if n >= len(self):
             return self
         start = len(self) - n
-        return History(self.rows[start:], self.times[start:], self.kinds[start:])
+        return History(self.rows[start:], self.times[start:], self.kinds[start:], self.asked)
 
     def without(self, position: int) -> History:
         """The history with the event at `position` left out."""
         keep = np.arange(len(self)) != position
-        return History(self.rows[keep], self.times[keep], self.kinds[:position] + self.kinds[position + 1 :])
+        kinds = self.kinds[:position] + self.kinds[position + 1 :]
+        return History(self.rows[keep], self.times[keep], kinds, self.asked)
 
 
 EMPTY = History.of([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,6 +46,7 @@ def descend(
     validation: Examples,
     seed: int,
     candidates: Rows | None = None,
+    seconds: float | None = None,
 ) -> Descent:
     """Minimise `loss` over the leaves of `tunable` with AdamW and return what was best on `validation`. candidates: the
     items that are ranked, the answers among them; all where None.
@@ -52,13 +54,15 @@ def descend(
     The score of a step, higher is better, is NDCG@10 where relevance is all that counts, else
     the negative loss. The start and silence are among the candidates, so that no prompt is worse than none on those who
     choose; after 100 steps without a better one tuning stops. Checks are 20 steps apart; where only the shift changes
-    they cost little, and are five steps apart and ask more of those who choose.
+    they cost little, and are five steps apart and ask more of those who choose. A backbone may have another
+    pace. After `seconds` tuning ends as well.
     """
+    started, pace = time.monotonic(), backbone.pace
     name = tunable.start.name
     rng = generator(seed, f"tune {name}")
     optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
-    shifting = set(tunable.tensors()) == {"shift"} and len(training) <= MOST_KEPT
-    most, every = (4 * MOST_TO_CHOOSE, CHECK_EVERY // 4) if shifting else (MOST_TO_CHOOSE, CHECK_EVERY)
+    shifting = set(tunable.tensors()) <= {"shift", "gate"} and len(training) <= MOST_KEPT
+    most, every = (4 * MOST_TO_CHOOSE, CHECK_EVERY // 4) if shifting else (pace.chooses, pace.check_every)
     chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
     questions = Questions(backbone, chosen, candidates)
     best, best_step = tunable.silent(), 0
@@ -68,24 +72,27 @@ def descend(
     curve: list[dict[str, float]] = []
     keys = backbone.encode_items()
     losses: list[float] = []
-    for step in progress(range(STEPS + 1), f"tuning {name}", STEPS + 1):
-        if step % every == 0:
+    steps = STEPS if shifting else min(STEPS, pace.steps)
+    size = BATCH if shifting else pace.batch
+    for step in progress(range(steps + 1), f"tuning {name}", steps + 1):
+        over = seconds is not None and time.monotonic() - started > seconds
+        if step % every == 0 or over:
             current = tunable.prompt()
             score = _score(questions, current, loss)
             curve.append({"step": step, "loss": float(np.mean(losses or [np.nan])), "validation": score})
             losses = []
             if score > best_score:
                 best, best_score, best_step = current, score, step
-            if step - best_step >= PATIENCE * CHECK_EVERY:
+            if over or step - best_step >= PATIENCE * CHECK_EVERY:
                 break
-        numbers = rng.integers(len(training), size=min(BATCH, len(training)))
+        numbers = rng.integers(len(training), size=min(size, len(training)))
         drawn = training.take(numbers)
         histories = [history.last(HISTORY) for history in drawn]
         if kept is None:
             stacked = {key: tensor.expand(len(drawn), *tensor.shape) for key, tensor in tunable.tensors().items()}
             queries = backbone.queries(histories, stacked)
         else:
-            queries = kept[torch.from_numpy(numbers).to(device())] + tunable.tensors()["shift"]
+            queries = backbone.moved(kept[torch.from_numpy(numbers).to(device())], tunable.tensors())
         logits = backbone.scale * queries @ keys.T
         value = loss(logits.masked_fill(others, -torch.inf), torch.from_numpy(drawn.targets).to(device()), histories)
         optimizer.zero_grad()
@@ -100,7 +107,7 @@ def loudness(
     backbone: Backbone, start: Start, loss: Loss, validation: Examples, candidates: Rows | None = None
 ) -> Start:
     """The start with its shift as loud as validation likes: words and items may say too much, or nothing of use."""
-    if start.saved is not None or not start.prompt.words:
+    if start.saved is not None or not start.prompt.words or not start.prompt.tensors["shift"].any():
         return start
     chosen = validation.take(np.arange(0, len(validation), max(1, len(validation) // MOST_TO_CHOOSE)))
     questions = Questions(backbone, chosen, candidates)

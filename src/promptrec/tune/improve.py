@@ -213,7 +213,7 @@ class _Run:
         return Start(replace(best, name=self.name, kind="soft", version=0), saved=best)
 
     def tuned(self, start: Start, method: str | None, seed: int) -> Prompt:
-        method = method or ("prefix" if self.recommender.backbone.prompt_shape.layers else "shift")
+        method = method or self.recommender.backbone.prompt_shape.method
         found = descent_of(self.recommender, self.task, start, method, Objective(), seed)
         return replace(found.prompt, words=start.prompt.words or self.task.words)
 

@@ -27,7 +27,7 @@ def read(recommender: Recommender, prompt: Prompt, examples: Examples, seed: int
     up to 100 histories), and the attributes and items that the prompt lifts and sinks most (mean change of score; of an
     attribute, beyond the mean of all items).
     """
-    drawn = generator(seed, "reading").permutation(len(examples))[:PEOPLE]
+    drawn = generator(seed, "reading").permutation(len(examples))[: min(PEOPLE, recommender.backbone.pace.read)]
     queries = [Query(history=history) for history in examples.take(np.sort(drawn))]
     plain = recommender.backbone.score(queries).mean(axis=0)
     lift = _lift(recommender, queries, plain, prompt)

@@ -48,7 +48,8 @@ def scores(
     """
     if not len(examples):
         return None
-    examples = examples.take(np.sort(generator(seed, "scored").permutation(len(examples))[:MOST_SCORED]))
+    most = min(MOST_SCORED, recommender.backbone.pace.scored)
+    examples = examples.take(np.sort(generator(seed, "scored").permutation(len(examples))[:most]))
     before, after = (_metrics(recommender, examples, one, objective) for one in (None, prompt))
     return {
         name: {

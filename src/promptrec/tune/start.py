@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from promptrec.backbone.interface import Backbone
+from promptrec.backbone.language.backbone import LanguageBackbone
 from promptrec.backbone.sequence import device
 from promptrec.data.catalogue import Catalogue
 from promptrec.errors import PromptrecError
@@ -18,11 +19,11 @@ from promptrec.seeding import torch_generator
 
 Method = Literal["directions", "shift", "input", "prefix", "low-rank"]
 METHODS: tuple[Method, ...] = ("directions", "shift", "input", "prefix", "low-rank")
+INITIAL = ("TEXT", "SAMPLE_VOCAB", "RANDOM")
 SHIFTING = ("directions", "shift")  # what every backbone takes
 RANK = 2
 NOISE = 0.02
 RATES = {"shift": 3e-3, "gate": 3e-3, "along": 3e-3}
-RATE = 1e-2
 ADDED = ("shift", "gate")
 
 Tensors = dict[str, torch.Tensor]
@@ -39,22 +40,47 @@ class Start:
     inputs: torch.Tensor | None = None
 
 
-def start_of(recommender: Recommender, name: str, text: str | None, items: Sequence[str], start: str | None) -> Start:
+def start_of(
+    recommender: Recommender,
+    name: str,
+    text: str | None,
+    items: Sequence[str],
+    start: str | None,
+    init: str | None = None,
+    seed: int = 0,
+) -> Start:
     """At most one of words, item ids and the name of a saved prompt; with none of them the start says nothing.
 
+    init: how the input vectors of a language model begin, in PEFT's names: TEXT (the words), SAMPLE_VOCAB (words drawn
+    from the vocabulary) or RANDOM (numbers of their spread); None is TEXT where there are words, else SAMPLE_VOCAB.
     Raises PromptrecError for several, a prompt that is a mix or profile or another backbone's, or unknown items.
     """
     given = [what for what, there in (("--text", text), ("--items", items), ("--start", start)) if there]
     if len(given) > 1:
         raise PromptrecError(f"tuning starts at one of words, items and a prompt, found {' and '.join(given)}")
     backbone = recommender.backbone
+    silent = Prompt(name, "soft", "", backbone.fingerprint, {"shift": torch.zeros(backbone.prompt_shape.shift)})
+    if init is not None or (isinstance(backbone, LanguageBackbone) and not items and not start):
+        return _at_words(backbone, silent, text, init, seed)
     if text:
         return Start(replace(recommender.requests.prompt(text, name), kind="soft"))
     if start:
         saved = _saved(recommender, start)
         return Start(replace(saved.flat()[0][0], name=name, kind="soft"), saved)
-    silent = Prompt(name, "soft", "", backbone.fingerprint, {"shift": torch.zeros(backbone.prompt_shape.shift)})
     return _at_items(recommender.catalogue, backbone, silent, items) if items else Start(silent)
+
+
+def _at_words(backbone: Backbone, silent: Prompt, text: str | None, init: str | None, seed: int) -> Start:
+    if not isinstance(backbone, LanguageBackbone):
+        raise PromptrecError(f"--init: it is for the language backbone, this one is {backbone.name}; leave it out")
+    if init not in (None, *INITIAL):
+        raise PromptrecError(f"--init: expected one of {', '.join(INITIAL)}, found {init!r}")
+    if init == "TEXT" and not text:
+        raise PromptrecError("--init TEXT: it begins at words; give them by --text")
+    if text and init in (None, "TEXT"):
+        return Start(replace(silent, words=text), inputs=backbone.word_vectors(text))
+    drawn = backbone.drawn_vectors(init or "SAMPLE_VOCAB", torch_generator(seed, f"start {silent.name}"))
+    return Start(replace(silent, words=text or ""), inputs=drawn)
 
 
 def _saved(recommender: Recommender, name: str) -> Prompt:
@@ -71,8 +97,8 @@ def _at_items(catalogue: Catalogue, backbone: Backbone, silent: Prompt, items: S
         raise PromptrecError(f"--items: item {items[int((rows < 0).argmax())]!r} is not in the catalogue")
     centre = backbone.encode_items(rows).mean(dim=0).cpu()
     titles = ", ".join(catalogue.title(int(row)) for row in rows)
-    layers = backbone.prompt_shape.layers
-    inputs = backbone.input_vectors(rows[: backbone.prompt_shape.tokens]) if layers else None
+    tokens = backbone.prompt_shape.tokens
+    inputs = backbone.input_vectors(rows[:tokens]) if tokens else None
     return Start(replace(silent, words=f"something like {titles}", tensors={"shift": centre}), inputs=inputs)
 
 
@@ -86,8 +112,10 @@ class Tunable:
         if method not in METHODS:
             raise PromptrecError(f"--method: expected one of {', '.join(METHODS)}, found {method!r}")
         shape, prompt = backbone.prompt_shape, start.prompt
-        if method not in SHIFTING and not shape.layers:
-            raise PromptrecError(f"--method {method}: the {backbone.name} backbone takes no prefix; use --method shift")
+        if method not in SHIFTING and not (shape.tokens if method == "input" else shape.layers):
+            raise PromptrecError(
+                f"--method {method}: the {backbone.name} backbone takes no prefix; use --method {shape.method}"
+            )
         self.backbone, self.method, self.start = backbone, method, prompt
         self.shared: Prompt | None = None
         fixed = dict(prompt.tensors)
@@ -101,10 +129,10 @@ class Tunable:
         elif method == "input":
             fixed.pop("prefix", None)
             drawn = NOISE * torch.randn(shape.tokens, shape.width, generator=noise)
-            leaves["input"] = drawn if start.inputs is None else start.inputs.clone()
+            leaves["input"] = fixed.pop("input", drawn if start.inputs is None else start.inputs)
         elif method == "prefix":
             drawn = NOISE * torch.randn(shape.layers, 2, shape.tokens, shape.width, generator=noise)
-            at_items = None if start.inputs is None else backbone.input_prefix(start.inputs)
+            at_items = None if start.inputs is None else backbone.input_tensors(start.inputs)["prefix"]
             leaves["prefix"] = fixed.pop("prefix", drawn if at_items is None else at_items)
         elif method == "low-rank":
             if start.saved is None or "prefix" not in fixed:
@@ -123,7 +151,9 @@ class Tunable:
 
     def groups(self) -> list[dict[str, object]]:
         """What an optimiser takes: each leaf with its learning rate."""
-        return [{"params": [leaf], "lr": RATES.get(name, RATE)} for name, leaf in self.leaves.items()]
+        return [
+            {"params": [leaf], "lr": RATES.get(name, self.backbone.pace.rate)} for name, leaf in self.leaves.items()
+        ]
 
     def tensors(self) -> Mapping[str, torch.Tensor]:
         """What the backbone takes, differentiable in the leaves."""
@@ -131,7 +161,7 @@ class Tunable:
         if self.method == "directions":
             found["shift"] = self.fixed["shift"] + self.leaves["along"] @ self.along
         elif self.method == "input":
-            found["prefix"] = self.backbone.input_prefix(self.leaves["input"])
+            found |= self.backbone.input_tensors(self.leaves["input"])
         elif self.method == "prefix":
             found["prefix"] = self.leaves["prefix"]
         elif self.method == "low-rank":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from promptrec.backbone.language.backbone import LanguageBackbone
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import Histories, History
 from promptrec.data.scenario import match
@@ -41,7 +42,8 @@ def task_of(
     """The task of a scenario or of a file of examples, with at most `limit` training examples, drawn with the seed.
 
     A file is CSV with the columns `user,item` (an event of the dataset each; a person's role in the split decides
-    whether it is tuned on, chosen on or tested on) or `history,item` (ids separated by spaces, oldest first).
+    whether it is tuned on, chosen on or tested on) or `history,item` (ids separated by spaces, oldest first),
+    or, for the language backbone, `request,item` with the words of a request, and a history or none.
     Raises PromptrecError where nothing is left to tune or to choose on, or a line cannot be used.
     """
     if (scenario is None) == (examples is None):
@@ -87,13 +89,19 @@ def _of_file(recommender: Recommender, file: Path, seed: int) -> Task:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PromptrecError(f"{file}: the examples cannot be read ({error}); expected CSV in UTF-8") from None
     columns = set(lines[0]) if lines else set()
-    if {"history", "item"} <= columns:
+    if {"request", "item"} <= columns:
+        if not isinstance(recommender.backbone, LanguageBackbone):
+            raise PromptrecError(
+                f"{file}: examples with requests are for the language backbone; train it, or leave them out"
+            )
+        task = _of_histories(recommender.catalogue, file, [{"history": "", **line} for line in lines], seed)
+    elif {"history", "item"} <= columns:
         task = _of_histories(recommender.catalogue, file, lines, seed)
     elif {"user", "item"} <= columns:
         task = _of_events(recommender, file, lines)
     else:
         found = ", ".join(str(name) for name in sorted(columns, key=str)) or "no line"
-        raise PromptrecError(f"{file}: expected the columns user,item or history,item, found {found}")
+        raise PromptrecError(f"{file}: expected the columns user,item or history,item or request,item, found {found}")
     return replace(task, source=source)
 
 
@@ -114,7 +122,8 @@ def _of_histories(catalogue: Catalogue, file: Path, lines: list[dict[str, str]],
     nothing = np.full(len(flat), np.nan)
     users = tuple(f"line {number}" for number in range(2, len(lines) + 2))
     histories = Histories(users, np.concatenate([[0], np.cumsum(lengths)]), flat, nothing, nothing)
-    everything = Examples(histories, np.arange(len(lines), dtype=np.int64), lengths - 1)
+    requests = tuple(line["request"] or "" for line in lines) if "request" in lines[0] else None
+    everything = Examples(histories, np.arange(len(lines), dtype=np.int64), lengths - 1, None, requests)
     order = generator(seed, "examples").permutation(len(lines))
     chooses = max(1, len(lines) // KEPT_TO_CHOOSE)
     tuned, choosing, nobody = np.sort(order[chooses:]), np.sort(order[:chooses]), np.empty(0, dtype=np.int64)

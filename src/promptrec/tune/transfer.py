@@ -46,7 +46,7 @@ def transfer(
     order = rank_prompts(recommender, task, leave_out=name)
     best = order[0]["name"]
     begin = start_of(recommender, name, None, (), None if best == NOTHING else best)
-    method = method or ("prefix" if recommender.backbone.prompt_shape.layers else "shift")
+    method = method or recommender.backbone.prompt_shape.method
     found = descent_of(recommender, task, begin, method, objective, seed)
     recipe = {
         "verb": "transfer",

@@ -35,6 +35,8 @@ def tune(
     method: str | None = None,
     objective: Objective | None = None,
     limit: int | None = None,
+    init: str | None = None,
+    seconds: float | None = None,
 ) -> Prompt:
     """Tune a prompt on training people, choose its step on validation people, score it once on test people, and save it
     as the next version of `name`.
@@ -43,14 +45,15 @@ def tune(
     so many training examples. text, items, start: words, item ids or a saved prompt to begin at; with none of them the
     shift begins at zero and a prefix at random. method: which vectors change (see docs/tune.md); None is a
     prefix, or a shift where the backbone takes no prefix.
+    init: how the vectors before a language model's words begin (see `start_of`); seconds: after which tuning ends.
     Raises PromptrecError, naming it, for whatever cannot work.
     """
     check_name(name)
     objective = objective or Objective()
     task = task_of(recommender, scenario, examples, limit, seed)
-    begin = start_of(recommender, name, text, items, start)
-    method = method or ("prefix" if recommender.backbone.prompt_shape.layers else "shift")
-    found = descent_of(recommender, task, begin, method, objective, seed)
+    begin = start_of(recommender, name, text, items, start, init, seed)
+    method = method or recommender.backbone.prompt_shape.method
+    found = descent_of(recommender, task, begin, method, objective, seed, seconds=seconds)
     recipe = {
         "verb": "tune",
         "scenario": scenario,
@@ -61,6 +64,8 @@ def tune(
         "method": method,
         "objective": asdict(objective),
         "limit": limit,
+        "init": init,
+        "seconds": seconds,
         "seed": seed,
     }
     words = begin.prompt.words or task.words
@@ -80,13 +85,14 @@ def descent_of(
     objective: Objective,
     seed: int,
     candidates: Rows | None = None,
+    seconds: float | None = None,
 ) -> Descent:
     """The descent alone, nothing tested and nothing saved. candidates: the items that are ranked, all where None."""
     loss = Loss(objective, recommender.catalogue, recommender.vectors, recommender.split)
     begin = loudness(recommender.backbone, begin, loss, task.validation, candidates)
     along = directions(recommender)[1] if method == "directions" else None
     tunable = Tunable(recommender.backbone, begin, method, seed, along)
-    return descend(recommender.backbone, tunable, loss, task.training, task.validation, seed, candidates)
+    return descend(recommender.backbone, tunable, loss, task.training, task.validation, seed, candidates, seconds)
 
 
 def card_of(

@@ -43,8 +43,8 @@ class Questions:
             if not leaves:
                 return self.plain
             own = leaves[0][0].tensors
-            if len(leaves) == 1 and set(own) <= {"shift"} and leaves[0][0].kind != "profile":
-                return self.plain + own["shift"].to(self.plain.device) if own else self.plain
+            if len(leaves) == 1 and set(own) <= {"shift", "gate"} and leaves[0][0].kind != "profile":
+                return self.backbone.moved(self.plain, own)
             queries = [Query(history=history, prompt=prompt) for history in self.histories]
             parts = [self.backbone.encode_queries(queries[i : i + CHUNK]) for i in range(0, len(queries), CHUNK)]
             return torch.cat(parts)
