@@ -93,6 +93,7 @@ BEAUTY = {
     "content dropout .3": Choice(network={"content_dropout": 0.3}),
     "dropout .5": Choice(network={"dropout": 0.5}),
     "dropout .3": Choice(network={"dropout": 0.3}),
+    "width 128": Choice(network={"width": 128}),
 }
 CHOICES = {"ml100k": ML100K, "beauty": BEAUTY}
 

@@ -36,10 +36,10 @@ SHORT_HISTORIES = Settings(
     1e-2,
     NEGATIVES,
     batch=128,
-    epochs=60,
+    epochs=30,
     sorted_together=50,
     factors=True,
-    network={"dropout": 0.5, "length": 50},
+    network={"dropout": 0.4, "content_dropout": 0.0, "length": 50},
 )
 PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
