@@ -16,7 +16,7 @@ from adaptation_world import SCENARIOS, SEED
 from promptrec.workspace import write_json
 
 RESULT = Path("bench/results/adaptation.json")
-TABLES = Path("bench/work/adaptation/tables.md")
+PAGE, MARK = Path("docs/adaptation.md"), "<!-- results -->"
 Cells = Mapping[str, dict[str, Any]]
 RIVALS = ("full", "lora", "last layer", "scratch")
 ALLOWED = 0.005
@@ -33,7 +33,8 @@ def write_results(cells: Cells) -> None:
         "rows": list(cells.values()),
     }
     write_json(RESULT, document)
-    TABLES.write_text(tables(cells), encoding="utf-8")
+    before = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
+    PAGE.write_text(f"{before}{MARK}\n\n{tables(cells)}", encoding="utf-8")
     draw(cells, Path("docs/adaptation.png"))
     for one in goals:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
