@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN = .venv/bin
 
-.PHONY: setup demo test docs browser postgres lint types bench-ablation bench-adaptation bench-demo bench-evaluate bench-import bench-language bench-models bench-peers bench-page bench-prompts bench-serve
+.PHONY: setup demo test docs browser postgres lint types bench-ablation bench-adaptation bench-demo bench-evaluate bench-import bench-language bench-models bench-modalities bench-peers bench-page bench-prompts bench-serve
 
 setup: .venv/.ready  ## make .venv and install promptrec into it
 
@@ -54,6 +54,9 @@ bench-models: setup bench-peers  ## the general model beside its peers, part by 
 
 bench-ablation: setup  ## what each choice of the sequence backbone is worth, into bench/results/ablation.json
 	$(BIN)/python bench/ablation.py
+
+bench-modalities: setup  ## titles, overviews and posters, alone and together, part by part (PART=...), into bench/results/modalities.json
+	$(BIN)/python bench/modalities.py $(PART)
 
 PEERS = bench/.venvs
 # RecBole pins a Ray that is gone; its own requirements without it.

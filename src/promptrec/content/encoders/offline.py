@@ -20,7 +20,7 @@ class OfflineTextEncoder:
 
     def __init__(self) -> None:
         self.name = f"{PACKAGE}-{version(PACKAGE)}"
-        self._model = USE(threads=2)
+        self._model = USE(threads=1)  # its products are small: a second thread costs five times what it brings
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.width), dtype=np.float32)
