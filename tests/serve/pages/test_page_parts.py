@@ -13,7 +13,7 @@ from promptrec.serve.pages.steering import Steering
 
 
 def test_an_address_says_all_that_was_asked_and_is_read_back() -> None:
-    asked = Asked("ann", ("a,b", "c&d"), ("x",), "轻松 & more", ("plain", "w.laughs"), 80, 10)
+    asked = Asked("ann", ("a,b", "c&d"), ("x",), "轻松 & more", "0f" * 16, ("plain", "w.laughs"), 80, 10)
     assert Asked.of(QueryParams(asked.query())) == asked
     assert Asked().query() == ""
 
@@ -27,6 +27,8 @@ def test_an_address_says_all_that_was_asked_and_is_read_back() -> None:
         ("h=a&h=b&drop=a", "h=b"),
         ("x=a&unhide=1", ""),
         ("person=ann", "u=ann"),
+        ("x=a&x=b&show=a", "x=b"),
+        ("h=a&i=00ff&nopicture=1", "h=a"),
         ("c=plain&c=words&column=p.n", "c=plain&c=words&c=p.n"),
         ("c=plain&c=words&c=p.n&close=1", "c=plain&c=p.n"),
         ("w=abc&d=900&close=9", "d=100"),

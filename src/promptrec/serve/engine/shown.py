@@ -21,12 +21,12 @@ MOST_ARM = 150
 
 
 def arm_of(found: Recommendation) -> str:
-    """NAME@VERSION of the saved prompts, with + between, else whether a request alone, nothing or the fallback."""
+    """NAME@VERSION of the saved prompts, with + between, else whether a request or picture, nothing or the fallback."""
     if found.fallback:
         return FALLBACK
     # A request's own prompt is never saved, so it has no version.
     saved = sorted(f"{part['name']}@{part['version']}" for part in found.prompts if part["version"])
-    arm = "+".join(saved) or (NONE if found.request is None else WORDS)
+    arm = "+".join(saved) or (WORDS if found.prompts else NONE)
     return arm if len(arm) <= MOST_ARM else f"{saved[0]}+:{len(saved) - 1}"
 
 

@@ -12,10 +12,11 @@ from promptrec.serve.pages.prompts import prompt_pages
 from promptrec.serve.pages.quality import quality_pages
 from promptrec.serve.pages.service import service_pages
 from promptrec.serve.pages.trying import try_pages
+from promptrec.serve.pages.uploads import upload_pages
 
 
 def add_pages(app: FastAPI, engine: Engine) -> None:
     """Add every view to `app`."""
-    for family in (try_pages, prompt_pages, job_pages, data_pages, quality_pages, service_pages):
+    for family in (try_pages, upload_pages, prompt_pages, job_pages, data_pages, quality_pages, service_pages):
         app.include_router(family(engine), include_in_schema=False)
     add_interface(app)

@@ -11,14 +11,14 @@ from promptrec.serve.pages.steering import PLAIN, WORDS, Steering
 
 MOST_COLUMNS = 3
 DEFAULT_COLUMNS = (PLAIN, WORDS)
-ACTIONS = ("add", "like", "hide", "drop", "unhide", "show", "person", "column", "close", "say")
+ACTIONS = ("add", "like", "hide", "drop", "unhide", "show", "person", "column", "close", "say", "nopicture")
 MIX = ("was.", "mix.", "blend.")
 
 
 @dataclass(frozen=True)
 class Asked:
     """history: item ids, oldest first, after the events of `person` where there is one. hidden: never to show.
-    columns: what steers each list (`pages/steering.py`).
+    picture: the name of an uploaded one, part of the request. columns: what steers each list (`pages/steering.py`).
     weight, diversity: in percent.
     """
 
@@ -26,6 +26,7 @@ class Asked:
     history: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     request: str = ""
+    picture: str = ""
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     weight: int = 50
     diversity: int = 0
@@ -38,6 +39,7 @@ class Asked:
             history=_unique(given.getlist("h")),
             hidden=_unique(given.getlist("x")),
             request=given.get("request", "").strip(),
+            picture=given.get("i", "").strip()[:32],
             columns=tuple(given.getlist("c"))[:MOST_COLUMNS] or DEFAULT_COLUMNS,
             weight=_percent(given.get("w"), 50),
             diversity=_percent(given.get("d"), 0),
@@ -61,6 +63,8 @@ class Asked:
             asked = replace(asked, person=given["person"].strip()[:200])
         if "say" in given:
             asked = replace(asked, request=given["say"].strip())
+        if "nopicture" in given:
+            asked = replace(asked, picture="")
         if "column" in given and len(asked.columns) < MOST_COLUMNS:
             asked = replace(asked, columns=(*asked.columns, given["column"]))
         asked = replace(asked, columns=tuple(_mixed(n, column, given) for n, column in enumerate(asked.columns)))
@@ -72,13 +76,15 @@ class Asked:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to go by: no person, no history, no words and no prompt."""
-        return not (self.person or self.history or self.request or any("." in column for column in self.columns))
+        asks = self.request or self.picture
+        return not (self.person or self.history or asks or any("." in column for column in self.columns))
 
     def query(self) -> str:
         """The query string of the address."""
         pairs = [("u", self.person)] if self.person else []
         pairs += [("h", id_) for id_ in self.history]
         pairs += [("request", self.request)] if self.request else []
+        pairs += [("i", self.picture)] if self.picture else []
         pairs += [("c", column) for column in self.columns] if self.columns != DEFAULT_COLUMNS else []
         pairs += [("w", str(self.weight))] if self.weight != 50 else []
         pairs += [("d", str(self.diversity))] if self.diversity else []

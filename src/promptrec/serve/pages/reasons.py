@@ -9,6 +9,7 @@ from promptrec.serve.pages.rendering import Words
 _SHARE = r" \((?P<share>\d+%) of its score(?:, most by (?P<most>.+))?\)"
 _KINDS = {
     "request": re.compile(rf"fits your request “(?P<what>.*)”{_SHARE}", re.DOTALL),
+    "picture": re.compile(rf"fits “like this picture”{_SHARE}"),
     "prompt": re.compile(rf"fits “(?P<what>.*)”{_SHARE}", re.DOTALL),
     "because": re.compile(rf"because of (?P<what>.*){_SHARE}", re.DOTALL),
     "has": re.compile(r"has (?P<what>.+) of your request", re.DOTALL),

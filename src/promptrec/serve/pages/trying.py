@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import Words, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import MOST_PARTS, PLAIN, WORDS, Steering
+from promptrec.serve.pages.uploads import Uploads
 from promptrec.serve.schemas import MOST_HISTORY, MOST_REQUEST, RecommendIn
 from promptrec.serve.search import nearest
 from promptrec.serve.store import StoreUnavailableError
@@ -51,6 +53,7 @@ class Column:
 
 def try_pages(engine: Engine) -> APIRouter:
     routes = page_router()
+    uploads = Uploads(engine.workspace)
 
     @routes.get("/")
     async def page(http: Request) -> Response:
@@ -59,6 +62,9 @@ def try_pages(engine: Engine) -> APIRouter:
             return go(f"/?{asked.query()}")
         release, words = engine.current, words_in(language_of(http))
         asked, problems = checked(asked, release, words)
+        if asked.picture and uploads.find(asked.picture) is None:
+            problems.append(words("picture.gone"))
+            asked = replace(asked, picture="")
         history = await history_of(engine, release, asked)
         columns = await lists(engine, release, asked, history, words) if not asked.empty else []
         # A search ends with the choice of what it found.
@@ -83,6 +89,7 @@ def try_pages(engine: Engine) -> APIRouter:
             people=list(release.recommender.dataset.histories.users[:3]) if asked.empty else [],
             found=find(release, q, asked) if q else None,
             q=q,
+            pictures="image" in release.recommender.likes,
             did=_did(http.query_params, release),
         )
         if "hx-request" in http.headers:
@@ -100,7 +107,7 @@ def try_pages(engine: Engine) -> APIRouter:
         asked, _ = checked(Asked.of(http.query_params), release, words)
         history = await history_of(engine, release, asked)
         steering = asked.columns[min(max(of, 0), len(asked.columns) - 1)]
-        query = _query(asked, history, steering, 1, explain=True)
+        query = _query(engine, asked, history, steering, 1, explain=True)
         query = query.model_copy(update={"allow": [item], "exclude": [], "seen": "include", "diversity": 0.0})
         answer = await engine.recommend(query)
         reasons = [in_words(reason, words) for one in answer["items"] for reason in one["reasons"]]
@@ -179,20 +186,23 @@ async def _answer(
     engine: Engine, asked: Asked, history: Sequence[str], steering: str, k: int
 ) -> dict[str, Any] | str | None:
     """The answer, what went wrong in words, or None where the column waits for words."""
-    if steering == WORDS and not asked.request:
+    if steering == WORDS and not asked.request and not asked.picture:
         return None
     try:
-        return await engine.recommend(_query(asked, history, steering, k))
+        return await engine.recommend(_query(engine, asked, history, steering, k))
     except PromptrecError as error:
         return str(error)
 
 
-def _query(asked: Asked, history: Sequence[str], steering: str, k: int, explain: bool = False) -> RecommendIn:
+def _query(
+    engine: Engine, asked: Asked, history: Sequence[str], steering: str, k: int, explain: bool = False
+) -> RecommendIn:
     """One column's call. A person with no other likes is asked for by id, so that times of events count."""
     source: dict[str, Any] = {"history": list(history)[-MOST_HISTORY:]}
     if asked.person and not asked.history:
         source = {"user_id": asked.person}
     by = Steering.of(steering)
+    picture = Uploads(engine.workspace).find(asked.picture) if by.words else None
     prompts: Any = [{"name": name, "weight": weight} for name, weight in by.parts if weight]
     if len(by.parts) == 1:
         prompts = by.parts[0][0]
@@ -201,6 +211,7 @@ def _query(asked: Asked, history: Sequence[str], steering: str, k: int, explain:
             **source,
             request=asked.request if asked.request and by.words else None,
             request_weight=asked.weight / 100,
+            image=base64.b64encode(picture.read_bytes()).decode() if picture else None,
             prompt=prompts or None,
             k=k,
             exclude=list(asked.hidden),

@@ -32,7 +32,7 @@ def needed_scope(method: str, path: str) -> str:
     """read: recommendations and looking; write: events and items; admin: prompts and people, on the page as well."""
     if path.startswith(("/v1/users", "/data/people")):
         return "admin"
-    if method in ("GET", "HEAD", "OPTIONS") or path.startswith("/v1/recommend") or path == "/logout":
+    if method in ("GET", "HEAD", "OPTIONS") or path.startswith("/v1/recommend") or path in ("/logout", "/pictures"):
         return "read"
     return "write" if path.startswith("/v1/") and not path.startswith("/v1/prompts") else "admin"
 

@@ -104,3 +104,44 @@ if ("waits" in document.body.dataset) {
     if (ready?.ok) location.reload();
   }, 2000);
 }
+
+// A picture, chosen or dropped anywhere on the page, is made small here before it is sent.
+async function askLike(file) {
+  document.body.classList.add("waiting");
+  try {
+    const bitmap = await createImageBitmap(file);
+    const scale = Math.min(1, 512 / Math.max(bitmap.width, bitmap.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+    canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const jpeg = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.88));
+    const answer = await fetch("/pictures", { method: "POST", body: jpeg });
+    const found = await answer.json();
+    if (!answer.ok) throw new Error(found.detail);
+    const form = $("ask");
+    const name = form.elements.i ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "i" }));
+    name.value = found.name;
+    form.requestSubmit();
+  } catch (error) {
+    document.body.classList.remove("waiting");
+    fail(`${$("drop").dataset.problem} ${error.message}`);
+  }
+}
+document.addEventListener("change", (event) => {
+  if (event.target.id === "picture" && event.target.files[0]) askLike(event.target.files[0]);
+});
+document.addEventListener("dragover", (event) => {
+  if (!$("drop") || !event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  document.body.classList.remove("dropping");
+  if (!$("drop") || !event.dataTransfer.files[0]) return;
+  event.preventDefault();
+  askLike(event.dataTransfer.files[0]);
+});

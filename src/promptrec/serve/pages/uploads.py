@@ -1,0 +1,68 @@
+"""Pictures that people drop on the Try view, kept in the workspace so that an address with one can be sent on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse
+
+from promptrec.errors import NotFoundError, PromptrecError
+from promptrec.serve.engine.engine import Engine
+from promptrec.serve.pages.routing import page_router
+from promptrec.workspace import Workspace
+
+JPEG = b"\xff\xd8\xff"
+MOST_BYTES = 600_000
+KEPT = 500  # pictures, the latest
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+
+class Uploads:
+    """JPEG files in `pictures/`, named by their content; every worker sees them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._folder = workspace.root / "pictures"
+
+    def add(self, picture: bytes) -> str:
+        """Keep a picture and return its name; the oldest go beyond 500. Raises PromptrecError for what is no JPEG."""
+        if not picture.startswith(JPEG) or len(picture) > MOST_BYTES:
+            raise PromptrecError(
+                f"picture: expected a JPEG of at most {MOST_BYTES:,} bytes, found {len(picture):,} bytes"
+            )
+        name = hashlib.sha256(picture).hexdigest()[:32]
+        self._folder.mkdir(exist_ok=True)
+        self._file(name).write_bytes(picture)
+        for old in sorted(self._folder.glob("*.jpg"), key=lambda file: -file.stat().st_mtime)[KEPT:]:
+            old.unlink(missing_ok=True)
+        return name
+
+    def find(self, name: str) -> Path | None:
+        """The file of a picture, None where it is not kept any more."""
+        return self._file(name) if _NAME.fullmatch(name) and self._file(name).is_file() else None
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.jpg"
+
+
+def upload_pages(engine: Engine) -> APIRouter:
+    routes = page_router()
+    uploads = Uploads(engine.workspace)
+
+    @routes.post("/pictures")
+    async def add(http: Request) -> JSONResponse:
+        picture = await http.body()
+        await asyncio.to_thread(engine.current.recommender.like, "image", picture)
+        return JSONResponse({"name": await asyncio.to_thread(uploads.add, picture)})
+
+    @routes.get("/pictures/{name}")
+    def show(name: str) -> FileResponse:
+        file = uploads.find(name)
+        if file is None:
+            raise NotFoundError(f"picture {name[:40]!r} is not kept here")
+        return FileResponse(file, media_type="image/jpeg")
+
+    return routes
