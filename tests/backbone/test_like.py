@@ -11,9 +11,11 @@ import pytest
 from contracts.pictures import drawn
 from contracts.world import KINDS, small_world
 from promptrec.backbone.like import share_of_top, shown_items
+from promptrec.content import encoders
 from promptrec.content.items import _inside
 from promptrec.data.dataset import Dataset
 from promptrec.errors import PromptrecError
+from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.training import train
 from promptrec.workspace import Workspace, read_json
@@ -106,3 +108,39 @@ def test_names_that_lead_out_of_the_dataset_are_not_read(tmp_path: Path) -> None
     (tmp_path / "dataset").mkdir()
     assert not _inside(tmp_path / "dataset", "../secret.jpg")
     assert not _inside(tmp_path / "dataset", str(tmp_path / "secret.jpg"))
+
+
+HEARD = """
+import numpy as np
+from promptrec.content.encoder import EncoderKind
+
+
+class Pitch:
+    name, width = "pitch-1", 8
+
+    def encode(self, files):
+        vectors = np.array([np.bincount(np.frombuffer(file, np.uint8) % 8, minlength=8) for file in files], np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+KIND = EncoderKind("pitch", "audio", lambda _: Pitch(), default=True)
+"""
+
+
+def test_a_third_modality_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "encoders").mkdir()
+    (tmp_path / "encoders" / "pitch.py").write_text(HEARD)
+    monkeypatch.setattr(encoders, "__path__", [*encoders.__path__, str(tmp_path / "encoders")])
+    place, dataset = Workspace(tmp_path / "workspace"), small_world()
+    items = dataset.items.with_columns(audio=pl.Series([f"audio/{row}" for row in range(45)]))
+    Dataset(dataset.events, items, None, dataset.manifest).save(place.dataset)
+    (place.dataset / "audio").mkdir()
+    for row in range(45):
+        sound = bytes([row // 15] * 40 + [3 + row % 5] * 8)
+        (place.dataset / "audio" / str(row)).write_bytes(sound)
+    hearing = train(place, seed=0)
+    assert hearing.others["audio"].shape == (45, 8)
+    assert list(hearing.likes) == ["audio"]
+    like_war = hearing.like("audio", bytes([1] * 40 + [6] * 8))
+    best = np.argsort(-hearing.backbone.score([Query(prompt=like_war)])[0])[:10]
+    assert np.isin(best, hearing.catalogue.rows([f"W{n}" for n in range(15)])).sum() >= 8

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,31 +74,31 @@ class LikeEncoder:
         for tensor in (facets.weights, facets.usual):
             digest.update(tensor.contiguous().numpy().tobytes())
         self.fingerprint = digest.hexdigest()
-        self._load = encoder
-        self._encoder: FileEncoder | None = None
+        self._encoder = cache(encoder)
         self._known: OrderedDict[bytes, Prompt] = OrderedDict()
         self._lock = threading.Lock()
 
     def over(self, backbone: Backbone) -> LikeEncoder:
         """The same over another catalogue of the same frozen backbone."""
-        return LikeEncoder(self.modality, self.facets, self.strength, backbone, self._load)
+        return LikeEncoder(self.modality, self.facets, self.strength, backbone, self._encoder)
 
     def prompt(self, file: bytes) -> Prompt:
         """Raises PromptrecError for a file that cannot be read. The latest thousand files are kept, so that one that
         is asked for again is not encoded again."""
         key = hashlib.sha256(file).digest()
         with self._lock:
-            if key not in self._known:
-                self._known[key] = self._prompt(file)
-                if len(self._known) > KEPT:
-                    self._known.popitem(last=False)
+            found = self._known.get(key)
+        if found is None:
+            found = self._prompt(file)
+        with self._lock:
+            self._known[key] = found
             self._known.move_to_end(key)
-            return self._known[key]
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return found
 
     def _prompt(self, file: bytes) -> Prompt:
-        if self._encoder is None:
-            self._encoder = self._load()
-        vectors = self._encoder.encode([file])
+        vectors = self._encoder().encode([file])
         if not vectors.any():
             raise PromptrecError(
                 f"{self.modality}: the {len(file):,} bytes cannot be read; send a JPEG, PNG or WebP picture"
