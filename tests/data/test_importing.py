@@ -297,3 +297,15 @@ def test_description(workspace: Workspace, put: Put) -> None:
 )
 def test_languages_by_script_and_small_words(text: str, expected: str) -> None:
     assert language(text) == expected
+
+
+def test_items_alone_are_a_catalogue_but_replace_no_events(workspace: Workspace, put: Put) -> None:
+    items = put("i.csv", ITEMS)
+    for _ in range(2):
+        dataset = import_dataset(workspace, items=items)
+        assert (len(dataset.catalogue), len(dataset.events)) == (3, 0)
+        assert dict(dataset.events.schema) == EVENT_COLUMNS
+    import_dataset(workspace, put("e.csv", EVENTS), items)
+    with pytest.raises(PromptrecError, match="no events are named"):
+        import_dataset(workspace, items=items)
+    assert len(Dataset.load(workspace.dataset).events) == 3

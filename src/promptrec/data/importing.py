@@ -56,6 +56,7 @@ def import_dataset(
     columns: {"events" | "items" | "users": {role: column of the file}}; roles not given are guessed from common names.
     list_separator: splits attributes that contain it into lists; without it `|` does, and a space in the `token_seq`
         columns of RecBole files.
+    Without events the items alone are the dataset, where the workspace has no events.
     labels: {language: {attribute word: word in that language}}, kept in the manifest.
     mapping: all of this and the rules of cleaning, as a TOML file or read from one.
     item_files: the folder that the names of pictures are relative to; else the one that the items file lies in.
@@ -64,7 +65,9 @@ def import_dataset(
     manifest: more to write into the manifest.
     """
     told = load_mapping(mapping) if isinstance(mapping, Path) else mapping or DataMapping()
-    files = _open({**told.files(), **_given(events, items, users)}, append)
+    there = workspace.dataset / "events.parquet"
+    has_events = there.exists() and bool(pl.scan_parquet(there).select(pl.len()).collect().item())
+    files = _open({**told.files(), **_given(events, items, users)}, append, has_events)
     chosen = _choose(files, told, columns or {})
     if not assume_yes:
         _confirm()
@@ -101,8 +104,10 @@ def _given(events: Path | None, items: Path | None, users: Path | None) -> dict[
     return {kind: Path(path) for kind, path in named.items() if path is not None}
 
 
-def _open(paths: Mapping[FileKind, Path], append: bool) -> dict[FileKind, list[TableFile]]:
-    if "events" not in paths and not (append and paths):
+def _open(paths: Mapping[FileKind, Path], append: bool, has_events: bool) -> dict[FileKind, list[TableFile]]:
+    """has_events: whether the workspace has some, which items alone must not replace."""
+    alone = "items" in paths and not has_events
+    if "events" not in paths and not (append and paths) and not alone:
         raise PromptrecError("no events are named; give a mapping with `file` under [events], or --events FILE")
     return {kind: open_files(path) for kind, path in paths.items()}
 
@@ -210,7 +215,7 @@ def _events(
     found = rules.in_order(found)
     found = rules.without_repeated(found, told.events.repeated, reject)
     found = rules.core(found, told.cleaning, reject)
-    if found.is_empty():
+    if found.is_empty() and (tables or old is not None):
         read = cleaning.totals().get("events", {"read": 0})["read"]
         raise PromptrecError(
             f"{tables[0].path if tables else 'events'}: no valid event is left of {read:,} records "
