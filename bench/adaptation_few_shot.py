@@ -30,7 +30,6 @@ from adaptation_world import (
     recommender,
     rows_among,
 )
-from promptrec.data.history import History
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.prompt import Prompt
 from promptrec.tune.gradient import LOUDNESS
@@ -117,12 +116,14 @@ def prompts(
 
 
 def steered(prompt: Prompt | None, *asked: Asked) -> Scores:
-    def encode(histories: Sequence[History]) -> torch.Tensor:
-        tensors = prompt.tensors if prompt else {}
-        return backbone().encode(histories, [tensors] * len(histories))
+    tensors, keys = (prompt.tensors if prompt else {}), backbone().encode_items()
 
-    keys = backbone().encode_items()
-    return [one.scores(one.queries(encode), keys[torch.from_numpy(one.candidates)]) for one in asked]
+    def queries(one: Asked) -> torch.Tensor:
+        if "prefix" not in tensors:
+            return one.plain + tensors.get("shift", torch.zeros(keys.shape[1]))
+        return one.queries(lambda histories: backbone().encode(histories, [tensors] * len(histories)))
+
+    return [one.scores(queries(one), keys[torch.from_numpy(one.candidates)]) for one in asked]
 
 
 def run(names: Sequence[str]) -> None:

@@ -61,10 +61,6 @@ def asked_of(word: AttributeWord, of: str = "test") -> Asked:
     return Asked(drawn(inside, A_GENRE, f"genre {word.word}"), np.arange(len(recommender().catalogue)))
 
 
-def plain(asked: Asked) -> torch.Tensor:
-    return asked.queries(lambda histories: backbone().encode(histories, [{}] * len(histories)))
-
-
 def shifts(encoder: RequestEncoder, texts: Sequence[str]) -> dict[str, torch.Tensor]:
     return {text: prompt.tensors["shift"] for text, prompt in zip(texts, prompts_of(encoder, texts), strict=True)}
 
@@ -101,7 +97,7 @@ def requests() -> dict[str, Any]:
     blend = _blend(words, keys, content)
     for word in words:
         asked, carried = asked_of(word), torch.from_numpy(word.carried)
-        queries = plain(asked)
+        queries = asked.plain
         frozen = asked.scores(queries, keys)
         tally.add("no request", asked, frozen, carried)
         outside = ~carried[None].expand(len(asked), -1)
@@ -139,7 +135,7 @@ def _blend(words: Sequence[AttributeWord], keys: torch.Tensor, content: torch.Te
     reached = dict.fromkeys(BLENDS, 0.0)
     for word in words[::3]:
         asked = asked_of(word, "validation")
-        alike, queries = _alike(wordings()["train"]["en"][1].format(word.names["en"]), content), plain(asked)
+        alike, queries = _alike(wordings()["train"]["en"][1].format(word.names["en"]), content), asked.plain
         for weight in BLENDS:
             reached[weight] += float(asked.ndcg(asked.without_seen(queries @ keys.T + weight * alike)).mean())
     return max(reached, key=lambda weight: reached[weight])
@@ -148,7 +144,7 @@ def _blend(words: Sequence[AttributeWord], keys: torch.Tensor, content: torch.Te
 def _general() -> tuple[Asked, torch.Tensor]:
     task = examples_of(Task("value > 0", ""), 1)
     asked = Asked(drawn(task.test, GENERAL, "general"), np.arange(len(recommender().catalogue)))
-    return asked, plain(asked)
+    return asked, asked.plain
 
 
 def _negated(words: Sequence[AttributeWord], keys: torch.Tensor) -> dict[str, Any]:
@@ -194,7 +190,7 @@ def unseen_words() -> dict[str, Any]:
         made = choose_strength(made, checked, sentences, own.split.asked("validation").apart())
         for word in hidden:
             asked, carried = asked_of(word), torch.from_numpy(word.carried)
-            queries = plain(asked)
+            queries = asked.plain
             frozen = asked.scores(queries, keys)
             tally.add("no request", asked, frozen, carried)
             outside = ~carried[None].expand(len(asked), -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,11 @@ class Asked:
             for start in range(0, len(self.order), ASKED):
                 parts.append(encode([self.histories[i] for i in self.order[start : start + ASKED]]))
         return torch.cat(parts)[torch.from_numpy(np.argsort(self.order))]
+
+    @cached_property
+    def plain(self) -> torch.Tensor:
+        """(n, d) the queries without a prompt; a prompt that only shifts adds to them."""
+        return self.queries(lambda histories: backbone().encode(histories, [{}] * len(histories)))
 
     def scores(self, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
         """(n, candidates) with seen items out; keys are those of the candidates."""
