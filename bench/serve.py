@@ -12,6 +12,7 @@ import os
 import platform
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from promptrec.workspace import write_json
 from serve_world import traffic, world
 
 SEED = 0
+TURNS = 3
 PYTHON = sys.executable
 PROMPTREC = str(Path(PYTHON).parent / "promptrec")
 RESULTS = Path("bench/results/serve.json")
@@ -95,14 +97,17 @@ def throughput(bench: Bench) -> dict[str, Any]:
     """Requests per second beside the empty endpoint, in turns; then latencies at half of that load."""
     bodies, explained = bench.bodies("mixed"), bench.bodies("explained", explain=True)
     port = free_port()
-    with server([PYTHON, "bench/serve_empty.py", str(port)], port, "/openapi.json"):
-        empty = load(port, bodies, bench.seconds)
-    with serving(bench.workspace) as (own, _):
+    command = [PYTHON, "bench/serve_empty.py", str(port)]
+    empty, full = [], []
+    with server(command, port, "/openapi.json"), serving(bench.workspace) as (own, _):
         warm(own, bodies)
-        full = load(own, bodies, bench.seconds)
-        half = load(own, bodies, bench.seconds, rate=full["rps"] / 2)
+        for _ in range(TURNS):
+            empty.append(load(port, bodies, bench.seconds))
+            full.append(load(own, bodies, bench.seconds))
+        half = load(own, bodies, bench.seconds, rate=statistics.median(one["rps"] for one in full) / 2)
         reasons = load(own, explained, bench.seconds)
-    return {"empty": empty, "full": full, "half": half, "explained": reasons}
+    shares = [ours["rps"] / theirs["rps"] for ours, theirs in zip(full, empty, strict=True)]
+    return {"empty": empty, "full": full, "half": half, "explained": reasons, "shares": shares}
 
 
 def warm(port: int, bodies: Path) -> None:
@@ -243,14 +248,25 @@ def resident(pid: int) -> float:
 
 
 def start(bench: Bench) -> dict[str, Any]:
-    """From the start of the process to the first ready answer, in seconds: the median of five."""
+    """From the start of the process to the first ready answer over MovieLens-100K, in seconds: the median of five."""
+    workspace = bench.workspace if bench.items < 1_000 else bench.folder / "movielens-100k"
+    if not (workspace / "backbone" / "current").exists():
+        for verb in (["data", "fetch", "movielens-100k"], ["train"]):
+            subprocess.run([PROMPTREC, *verb, "-w", str(workspace)], check=True, capture_output=True)
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        with serving(bench.workspace) as (port, _), client(port) as calls:
+        with serving(workspace) as (port, _), client(port) as calls:
             calls.get("/ready").raise_for_status()
             times.append(time.perf_counter() - began)
-    return {"seconds": sorted(times)[2], "slowest": max(times)}
+    return {"seconds": sorted(times)[2], "fastest": min(times), "slowest": max(times)}
+
+
+def million(bench: Bench) -> dict[str, Any]:
+    """The engine over 1,000,000 items in a process of its own."""
+    command = [PYTHON, "bench/serve_million.py", str(100 * bench.items), str(SEED)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
 
 
 def tests(*names: str) -> Callable[[Bench], dict[str, Any]]:
@@ -272,6 +288,7 @@ def client(port: int) -> Iterator[httpx.Client]:
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "start": start,
     "throughput": throughput,
+    "million": million,
     "prompts": prompts,
     "event-effect": event_effect,
     "swap": swap,
@@ -288,13 +305,13 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
     def value(part: str, read: Callable[[Any], float]) -> float | None:
         return read(found[part]) if part in found else None
 
-    share = value("throughput", lambda r: r["full"]["rps"] / r["empty"]["rps"])
+    shares = sorted(found["throughput"]["shares"]) if "throughput" in found else None
     ratio = value("prompts", lambda r: r["one"]["rps"] / r["thousand"]["rps"])
     return [
-        goal("rps-share", "share of the empty endpoint's requests/s, 32 connections", 0.45, share, least=True),
+        goal("rps-share", "share of the empty endpoint's requests/s, 32 connections", 0.45, shares, least=True),
         goal("p50", "ms at half of that load", 3.0, value("throughput", lambda r: r["half"]["p50"])),
         goal("p99", "ms at half of that load", 12.0, value("throughput", lambda r: r["half"]["p99"])),
-        goal("million", "p99 in ms over 1,000,000 items", 40.0, None),
+        million_goal(found.get("million")),
         goal("prompts-1000", "time with 1,000 prompts, times that with one", 1.15, ratio),
         goal("event-effect", "ms after the acknowledgement", 5.0, value("event-effect", lambda r: r["median_ms"])),
         goal("swap", "failed or mixed answers", 0, value("swap", lambda r: r["failed"] + r["mixed"])),
@@ -306,18 +323,32 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def goal(name: str, text: str, target: float, value: float | None, least: bool = False) -> dict[str, Any]:
-    met = None if value is None else bool(value >= target if least else value <= target)
-    note = "" if value is not None else "not run"
+def million_goal(found: dict[str, Any] | None) -> dict[str, Any]:
+    """p99, recall and memory are one goal: it is met where all three are."""
+    document = goal("million", "p99 in ms over 1,000,000 items", 40.0, found["p99"] if found else None)
+    if found:
+        document["met"] = document["met"] and found["recall"] >= 0.99 and found["mib"] <= 2_048
+        document["note"] = (
+            f"recall@50 {found['recall']:.4f} (at least .99), {found['mib']:,.0f} MiB (at most 2,048): index and exact "
+            "vectors alone; a service holds the items' texts and text vectors (2 KB an item) as well"
+        )
+    return document
+
+
+def goal(name: str, text: str, target: float, value: float | list[float] | None, least: bool = False) -> dict[str, Any]:
+    """value: one, or several turns in order, of which the middle one counts."""
+    turns = value if isinstance(value, list) else None
+    one = turns[len(turns) // 2] if turns else value
+    assert not isinstance(one, list)
     return {
         "id": name,
         "goal": text,
         "target": target,
-        "value": value,
-        "low": None,
-        "high": None,
-        "met": met,
-        "note": note,
+        "value": one,
+        "low": turns[0] if turns else None,
+        "high": turns[-1] if turns else None,
+        "met": None if one is None else bool(one >= target if least else one <= target),
+        "note": "" if one is not None else "not run",
     }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -147,3 +148,15 @@ def test_it_is_ready_soon_and_a_request_waits_for_the_text_encoder(workspace: Pa
         assert answer.status_code == 200
         assert not answer.json()["fallback"]
         assert seconds < 6
+
+
+def test_an_index_can_be_chosen_and_says_what_it_recalls(workspace: Path) -> None:
+    with process(workspace, "--index", "binary") as (_, client):
+        assert len(ids(client.post("/v1/recommend", json={"history": ["C0"], "k": 5}))) == 5
+        recall = re.search(r"^promptrec_index_recall (\S+)$", client.get("/metrics").text, re.MULTILINE)
+        assert recall is not None
+        assert 0.5 < float(recall[1]) <= 1
+    with process(workspace, "--index", "tree") as (server, _):
+        assert server.wait(30) == 2
+        assert server.stderr is not None
+        assert "--index: expected exact, int8 or binary" in " ".join(server.stderr.read().split())

@@ -12,6 +12,7 @@ from promptrec.errors import PromptrecError
 from promptrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from promptrec.index.contract import Kind
     from promptrec.serve.store import Durability
 
 
@@ -28,6 +29,9 @@ def serve(
         ),
     ] = "full",
     workers: Annotated[int, typer.Option(help="Processes that share the port.")] = 1,
+    index: Annotated[
+        str | None, typer.Option(help="exact, int8 or binary; else exact up to 200,000 items and int8 above.")
+    ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Let others reach it without keys.")] = False,
     workspace: WorkspaceOption = DEFAULT,
 ) -> None:
@@ -36,9 +40,15 @@ def serve(
 
     if durability not in ("full", "fast"):
         raise PromptrecError(f"--durability: expected full or fast, found {durability!r}")
+    if index not in (None, "exact", "int8", "binary"):
+        raise PromptrecError(f"--index: expected exact, int8 or binary, found {index!r}")
     # The URL may hold a password; the environment keeps it out of the list of processes.
     url = store or os.environ.get("PROMPTREC_STORE")
-    run(ServeSettings(workspace, port, host, url, cast("Durability", durability), workers, insecure))
+    run(
+        ServeSettings(
+            workspace, port, host, url, cast("Durability", durability), workers, insecure, cast("Kind | None", index)
+        )
+    )
 
 
 def demo(

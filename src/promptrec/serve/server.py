@@ -21,6 +21,8 @@ from promptrec.workspace import Workspace
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from promptrec.index.contract import Kind
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEYS = "keys.json"
 STOP_SECONDS = 35.0
@@ -30,7 +32,7 @@ MOST_WORKERS = 64
 @dataclass(frozen=True)
 class ServeSettings:
     """store: a URL, None for `state.db` in the workspace; workers: processes on one port; insecure: let a service that
-    other machines reach run without keys.
+    other machines reach run without keys; index: how items are found, by their number where None.
     """
 
     workspace: Path
@@ -40,6 +42,7 @@ class ServeSettings:
     durability: Durability = "full"
     workers: int = 1
     insecure: bool = False
+    index: Kind | None = None
 
 
 def serve(workspace: Path, port: int = 8000, host: str = "127.0.0.1") -> None:
@@ -90,7 +93,7 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
         with contextlib.ExitStack() as opened:
             store = open_store(settings.store or f"sqlite:///{place.state.absolute()}", settings.durability)
             opened.callback(store.close)
-            engine = Engine(place, store, store_name(settings.store))
+            engine = Engine(place, store, store_name(settings.store), settings.index)
             opened.callback(engine.close)
             app = create_app(engine, access)
             held.push(opened.pop_all())

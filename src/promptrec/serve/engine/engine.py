@@ -12,6 +12,7 @@ from typing import Any
 from promptrec.data.describe import FEW
 from promptrec.data.history import Event
 from promptrec.errors import PromptrecError
+from promptrec.index.contract import Kind
 from promptrec.recommender import Recommendation
 from promptrec.serve.engine.model_thread import ModelThread
 from promptrec.serve.engine.popular import popular
@@ -31,13 +32,16 @@ class Engine:
     """Store, releases and the model's thread of one process. Raises PromptrecError where nothing can be loaded.
 
     store_name: what the dataset's manifest calls the store, to tell which of its events were pulled into the dataset.
+    index: how items are found; by their number where None.
     """
 
-    def __init__(self, workspace: Workspace, store: EventStore, store_name: str = "state.db") -> None:
+    def __init__(
+        self, workspace: Workspace, store: EventStore, store_name: str = "state.db", index: Kind | None = None
+    ) -> None:
         self._store_name = store_name
         self.workspace = workspace
         self.store = store
-        self.releases = Releases(workspace, store)
+        self.releases = Releases(workspace, store, index)
         self.shown = Shown(store)
         self._model = ModelThread()
 

@@ -7,6 +7,7 @@ import threading
 
 from promptrec.data.dataset import Dataset
 from promptrec.errors import PromptrecError
+from promptrec.index.contract import Kind
 from promptrec.recommender import Recommender, current_backbone
 from promptrec.serve.engine.additions import derived
 from promptrec.serve.engine.prompts import LoadedPrompts, State, state
@@ -31,7 +32,8 @@ class Releases:
 
     current: Release
 
-    def __init__(self, workspace: Workspace, store: EventStore) -> None:
+    def __init__(self, workspace: Workspace, store: EventStore, index: Kind | None = None) -> None:
+        self._index = index
         self._workspace = workspace
         self._store = store
         self._swapping = threading.Lock()
@@ -39,7 +41,7 @@ class Releases:
         self._refused: Signs | None = None
         self._complaint = ""
         self._seen = self._signs()
-        base = Recommender.load(workspace.root)
+        base = Recommender.load(workspace.root, index)
         prompts = LoadedPrompts(workspace.prompts)
         changes = tuple(store.item_changes())
         release = Release.of(f"{self._seen[0]}.1", base, prompts, RequestCache(base.requests), changes)
@@ -87,7 +89,7 @@ class Releases:
             if signs[0] == self._seen[0] and dataset.items.equals(old.base.dataset.items):
                 base = derived(base, dataset=dataset)  # other people and events, the same model
             else:
-                base = Recommender.load(self._workspace.root)
+                base = Recommender.load(self._workspace.root, self._index)
                 requests = RequestCache(base.requests)
         if signs != self._seen:
             prompts = LoadedPrompts(self._workspace.prompts, before=old.prompts)
