@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -185,3 +187,8 @@ def test_a_model_that_is_not_found_says_where_it_was_looked_for(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(PromptrecError, match=r"'minilm' is not found: .*run `promptrec models fetch minilm`"):
         load_backbone(tmp_path, reading.catalogue, reading.vectors)
+
+
+def test_other_verbs_do_not_wait_for_transformers() -> None:
+    code = "import sys, promptrec.recommender, promptrec.tune.tune; sys.exit('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
