@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import httpx
 import pytest
 from browsing import Site, faults, overflow, settled
 from playwright.sync_api import Browser, Page, expect
@@ -67,6 +68,19 @@ def test_the_language_is_switched_and_kept(page: Page) -> None:
     expect(page.get_by_role("heading", name="The long tail")).to_be_visible()
 
 
+def follow(site: Site, prompt: str) -> None:
+    """Recommend to people of MovieLens-100K without and with a prompt, and let some of them follow."""
+    with httpx.Client(base_url=site.address, trust_env=False, timeout=60) as client:
+        for named, every in ((None, 6), (prompt, 4)):
+            for n in range(1, 121):
+                asked = {"user_id": str(n), "k": 10, "explain": False, "prompt": named}
+                found = client.post("/v1/recommend", json=asked).raise_for_status().json()
+                if n % every == 0:
+                    seen = {"user_id": f"visitor-{n}", "item_id": found["items"][0]["id"], "kind": "view"}
+                    events = [{**seen, "recommendation_id": found["recommendation_id"]}]
+                    client.post("/v1/events", json={"events": events}).raise_for_status()
+
+
 def test_screenshots(browser: Browser, site: Site, tmp_path: Path) -> None:
     """The pictures of README and docs: PROMPTREC_SCREENSHOT names the first, the others lie beside it."""
     first = Path(os.environ.get("PROMPTREC_SCREENSHOT", tmp_path / "page.png"))
@@ -75,9 +89,14 @@ def test_screenshots(browser: Browser, site: Site, tmp_path: Path) -> None:
         "h=50&h=172&h=181" if "PROMPTREC_WORKSPACE" in os.environ else "h=W1&h=W2",
     )
     prompt = "five-stars" if "PROMPTREC_WORKSPACE" in os.environ else "laughs"
+    if "PROMPTREC_WORKSPACE" in os.environ:
+        httpx.put(f"{site.address}/v1/prompts/weekend", json={"text": "a light comedy"}, trust_env=False)
+        follow(site, prompt)
+    mixed = "p.five-stars:40,weekend:60" if "PROMPTREC_WORKSPACE" in os.environ else "p.laughs:40,wars:60"
     pictures = {
         first.name: (f"/?{history}&request={words}", 1180, 900, "light", "en-GB"),
         "page-zh.png": (f"/?{history}&request={words}&c=plain&c=words&c=p.{prompt}", 1280, 900, "light", "zh-CN"),
+        "page-mix.png": (f"/?{history}&c=plain&c={mixed}", 1180, 900, "dark", "en-GB"),
         "page-phone.png": (f"/?{history}&request={words}", 390, 844, "dark", "en-GB"),
         "page-prompt.png": (f"/prompts/{prompt}", 1180, 900, "light", "en-GB"),
         "page-data.png": ("/data", 1180, 900, "light", "en-GB"),
