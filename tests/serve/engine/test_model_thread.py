@@ -98,3 +98,21 @@ def test_a_coroutine_gets_its_answer_or_its_error(thread: ModelThread) -> None:
         return [repr(found) for found in await asyncio.gather(*calls, return_exceptions=True)]
 
     assert asyncio.run(ask()) == ["2.0", "ValueError('negative')", "6.0"]
+
+
+def test_calls_of_one_turn_of_the_event_loop_are_one_batch(thread: ModelThread) -> None:
+    encoder = Encoder()
+    encode = batched(encoder)
+
+    async def ask() -> list[float]:
+        return await asyncio.gather(*(thread.answer(lambda n=n: float(encode([Query(now=n)])[0])) for n in range(20)))
+
+    assert asyncio.run(ask()) == [2.0 * n for n in range(20)]
+    assert encoder.batches == [20]
+
+
+def test_a_coroutine_that_comes_after_the_end_is_told_so() -> None:
+    thread = ModelThread()
+    thread.close()
+    with pytest.raises(RuntimeError, match="stopping"):
+        asyncio.run(thread.answer(lambda: 1))

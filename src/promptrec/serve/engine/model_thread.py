@@ -48,6 +48,7 @@ class ModelThread:
         self._ready = threading.Condition()
         self._closed = False
         self._answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
+        self._coming: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, bool, asyncio.Future[Any]]]] = {}
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
@@ -61,19 +62,33 @@ class ModelThread:
             else:
                 future.set_exception(error)
 
-        self._add(call, done, bulk)
+        self._add([(_Waiting(call, done, time.perf_counter()), bulk)])
         return future
 
     async def answer(self, call: Callable[[], R], bulk: bool = False) -> R:
-        """The result of `call`, for a coroutine: the answers of one round wake its event loop once."""
+        """The result of `call`, for a coroutine. Calls that come in one turn of its event loop wake the model's thread
+        once, and the answers of one round wake the event loop once. Raises RuntimeError after `close`.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
 
-        def done(result: R, error: Exception | None) -> None:
+        def done(result: R | None, error: Exception | None) -> None:
             self._answers.setdefault(loop, []).append((future, result, error))
 
-        self._add(call, done, bulk)
+        coming = self._coming.setdefault(loop, [])  # of each loop its own, so that no lock is needed
+        coming.append((_Waiting(call, done, time.perf_counter()), bulk, future))
+        if len(coming) == 1:
+            loop.call_soon(self._take_in, loop)
         return await future
+
+    def _take_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        coming = self._coming.pop(loop)
+        try:
+            self._add([(waiting, bulk) for waiting, bulk, _ in coming])
+        except RuntimeError as error:
+            for *_, future in coming:
+                if not future.done():
+                    future.set_exception(error)
 
     def close(self) -> None:
         """Answer what waits, then end."""
@@ -82,11 +97,12 @@ class ModelThread:
             self._ready.notify()
         self._thread.join()
 
-    def _add(self, call: Callable[[], Any], done: Callable[[Any, Exception | None], None], bulk: bool) -> None:
+    def _add(self, coming: Sequence[tuple[_Waiting, bool]]) -> None:
         with self._ready:
             if self._closed:
                 raise RuntimeError("the service is stopping")
-            (self._bulk if bulk else self._single).append(_Waiting(call, done, time.perf_counter()))
+            for waiting, bulk in coming:
+                (self._bulk if bulk else self._single).append(waiting)
             self._ready.notify()
 
     def _run(self) -> None:
