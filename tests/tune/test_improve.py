@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import torch
 
 from promptrec.errors import PromptrecError
+from promptrec.prompt.library import PromptLibrary
 from promptrec.recommender import Recommender
 from promptrec.tune import gradient
 from promptrec.tune.improve import improve, parse_budget, parse_target
@@ -49,6 +52,20 @@ def log_of(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+def kept(folder: Path, line: dict[str, object]) -> Mapping[str, torch.Tensor]:
+    return PromptLibrary(folder / "prompts").load(str(line["prompt"]), int(str(line["version"]))).tensors
+
+
+def mean_of_best(folder: Path, log: list[dict[str, object]]) -> torch.Tensor:
+    """The mean shift of the three best tuned prompts with the tensors of the very best."""
+    lines = sorted(
+        (line for line in log if line.get("kind") == "soft"), key=lambda line: -float(str(line["validation"]))
+    )
+    tuned = [tensors for tensors in (kept(folder, line) for line in lines) if any(t.any() for t in tensors.values())]
+    alike = [tensors["shift"] for tensors in tuned if set(tensors) == set(tuned[0])]
+    return torch.stack(alike[:3]).mean(dim=0)
+
+
 def test_the_loop_ends_with_the_best_of_its_steps(fresh: Path) -> None:
     recommender = Recommender.load(fresh)
     before = recommender.backbone.fingerprint
@@ -60,6 +77,8 @@ def test_the_loop_ends_with_the_best_of_its_steps(fresh: Path) -> None:
     assert ndcg_per_example(recommender.backbone, validation, prompt).mean() == pytest.approx(best, abs=1e-4)
     ways = [line["way"] for line in log]
     assert ways[:6] == ["nothing", "words", "reword", "search", "tune directions", "tune"]
+    average = next(line for line in log if line["way"] == "average")
+    assert torch.allclose(kept(folder, average)["shift"], mean_of_best(folder, log[: ways.index("average")]), atol=1e-6)
     assert best > float(str(log[0]["validation"])) + 0.02
     assert prompt.card["test"]["ndcg@10"]["difference"]["value"] > 0
     report = (folder / "report.html").read_text()
