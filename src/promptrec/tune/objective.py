@@ -130,7 +130,7 @@ def training_counts(split: Split, items: int) -> Any:
     """(n,) how many events of training people, of those trained on, each item has."""
     starts = split.histories.offsets[split.training]
     rows = [split.histories.rows[a : a + n] for a, n in zip(starts, split.training_lengths(), strict=True)]
-    return np.bincount(np.concatenate(rows), minlength=items).astype(np.float32)
+    return np.bincount(np.concatenate([np.empty(0, np.int64), *rows]), minlength=items).astype(np.float32)
 
 
 def word_shares(catalogue: Catalogue) -> torch.Tensor:
