@@ -99,6 +99,7 @@ def main(place: Path) -> None:
 
 @contextmanager
 def serving(place: Path) -> Iterator[str]:
+    """The address of a service that has answered once; what its start takes is `make bench-serve`'s to say."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
@@ -107,7 +108,7 @@ def serving(place: Path) -> Iterator[str]:
         try:
             while process.poll() is None:
                 try:
-                    httpx.get(f"{address}/health", trust_env=False)
+                    httpx.get(f"{address}{TRY}", trust_env=False, timeout=60)
                     break
                 except httpx.TransportError:
                     time.sleep(0.05)

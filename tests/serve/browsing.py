@@ -60,7 +60,7 @@ def serving(workspace: Path) -> Iterator[Site]:
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline and process.poll() is None:
                 try:
-                    httpx.get(f"{address}/health", trust_env=False)
+                    httpx.get(f"{address}/health", trust_env=False, timeout=60)
                     break
                 except httpx.TransportError:
                     time.sleep(0.05)
@@ -84,7 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, trained_service: Path) -> Ite
     cleaning = {"files": {"events": {"read": 901, "kept": 900}}, "rejected": {f"events: {SCRIPT}": {"count": 1}}}
     _add_pictures(root)
     (root / "dataset" / "cleaning.json").write_text(json.dumps(cleaning), encoding="utf-8")
-    with serving(root) as site, httpx.Client(base_url=site.address, trust_env=False) as client:
+    with serving(root) as site, httpx.Client(base_url=site.address, trust_env=False, timeout=60) as client:
         for id_, title in (("C3", SCRIPT), ("C4", LONG_ENGLISH), ("C5", LONG_CHINESE)):
             given = {"title": title, "attributes": {"genres": ["Comedy"]}}
             client.put(f"/v1/items/{id_}", json=given).raise_for_status()
@@ -123,7 +123,7 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
     """A desktop in English. A test fails where the browser complained of anything."""
     context = browser.new_context(base_url=site.address, viewport={"width": 1180, "height": 900}, locale="en-US")
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(20_000)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if _odd(message) else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))

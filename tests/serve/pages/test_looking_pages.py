@@ -50,7 +50,7 @@ def test_an_evaluation_runs_beside_the_service_survives_a_reload_and_is_shown(pa
     expect(page.get_by_role("heading", name="Running")).to_be_visible()
     page.reload()
     expect(page.locator("progress")).to_be_visible()
-    with httpx.Client(base_url=site.address, trust_env=False, timeout=5) as client:
+    with httpx.Client(base_url=site.address, trust_env=False, timeout=60) as client:
         assert client.post("/v1/recommend", json={"history": ["W1"], "prompt": "wars"}).status_code == 200
     page.goto("/quality")
     page.locator("#evaluate").get_by_role("link", name="laughs").first.click()
@@ -98,7 +98,7 @@ def test_service_counts_and_erases_a_person(page: Page) -> None:
 
 def test_service_shows_what_people_follow_by_prompt(page: Page, site: Site) -> None:
     page.goto("/service")
-    with httpx.Client(base_url=site.address, trust_env=False) as client:
+    with httpx.Client(base_url=site.address, trust_env=False, timeout=60) as client:
 
         def shown(**query: object) -> str:
             answer = client.post("/v1/recommend", json={"history": ["W1"], **query})

@@ -34,6 +34,18 @@ def test_words_are_seen_at_work_then_saved_then_rolled_back(page: Page) -> None:
     expect(page.locator("#column-1 .card").first).to_be_visible()
 
 
+def test_a_written_prompt_says_what_it_lifts_and_sinks(page: Page) -> None:
+    page.goto("/prompts/laughs")
+    does = page.locator("#does")
+    expect(does.get_by_role("heading", name="Lifts these kinds")).to_be_visible()
+    expect(does.locator(".lifts").first).to_contain_text("genres: Comedy+")
+    expect(does.get_by_role("heading", name="Sinks these items")).to_be_visible()
+    assert faults(page) == []
+    page.request.put("/v1/prompts/personal", data={"text": "{interests}"})
+    page.goto("/prompts/personal")
+    expect(does).to_contain_text("differs from person to person")
+
+
 def test_tuning_shows_progress_survives_a_reload_and_gives_a_prompt(page: Page) -> None:
     page.goto("/prompts")
     page.locator("#tune-name").fill("loved")

@@ -15,18 +15,17 @@ from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.asked import Asked
 from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
+from promptrec.serve.pages.readings import KEYS, Readings
 from promptrec.serve.pages.rendering import form_of, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import PLAIN, WORDS
 from promptrec.serve.pages.trying import checked, history_of, lists
 from promptrec.serve.schemas import MOST_REQUEST
 
-READINGS = ("attributes_lifted", "attributes_sunk", "items_lifted", "items_sunk", "nearest_requests")
-
 
 def prompt_pages(engine: Engine) -> APIRouter:
     routes = page_router()
-    library, jobs = PromptLibrary(engine.workspace.prompts), Jobs(engine.workspace)
+    library, jobs, readings = PromptLibrary(engine.workspace.prompts), Jobs(engine.workspace), Readings(engine)
 
     def overview(http: Request, status: int = 200, problem: str = "", **typed: str) -> HTMLResponse:
         active = [card for card in library.describe() if card["active"]]
@@ -59,9 +58,19 @@ def prompt_pages(engine: Engine) -> APIRouter:
             active=active,
             versions=[{**version, "plot": _change(version)} for version in versions],
             scores={people: scores(card, people) for people in ("test", "validation")},
-            readings={key: (card["card"].get("reading") or {}).get(key) or [] for key in READINGS},
+            reading=card["card"].get("reading"),
+            parts=KEYS,
             rollback=any(version["version"] < active for version in versions),
         )
+
+    @routes.get("/page/reading/{name}/{version}")
+    def reading(http: Request, name: str, version: int) -> HTMLResponse:
+        found, problem = {}, ""
+        try:
+            found = readings.of(name, version)
+        except PromptrecError as error:
+            problem = str(error)
+        return render(http, "reading.html", reading=found, parts=KEYS, problem=problem)
 
     @routes.get("/page/preview")
     async def preview(http: Request, text: str = "", person: str = "") -> HTMLResponse:
