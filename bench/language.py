@@ -4,7 +4,7 @@
 
 answers: which answer was accepted, among all answers (`PROMPTREC_DATA/qa`), in the folds of examples/answers.
 no-events: two catalogues of which a model knows only the texts, courses in Chinese and products in English; people held
-out, full catalogue, seen items out. The same 64 or 512 examples are tuned on with every seed.
+out with one to three events, full catalogue, seen items out. The same 64 or 512 examples are tuned on with every seed.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ WORK = ROOT / "bench/work/language"
 RESULT = ROOT / "bench/results/language.json"
 SEEDS = (0, 1, 2)
 # How many events of people held out choose a step, how many test, and how many choose among written prompts.
-SIZES = {"courses": (100, 150, 6), "beauty": (200, 400, 30)}
+SIZES = {"courses": (60, 120, 4), "beauty": (200, 400, 30)}
 FOLDS = 5
+EARLY = "event_number > 1 AND event_number <= 4"  # a new catalogue has people with one to three events
 SHARES = tuple(round(0.1 * n, 1) for n in range(11))
 WRITTEN = {
     "courses": (
@@ -207,7 +208,7 @@ def no_events(name: str, model: str, make: Callable[[Path], list[str]], seeds: t
     backbone, rows = recommender.backbone, []
     choosing, asked, choosing_written = SIZES[name]
     remember(backbone)
-    task = task_of(recommender, "event_number > 1", None, None, 0)
+    task = task_of(recommender, EARLY, None, None, 0)
     some = {"validation": (task.validation, choosing), "test": (task.test, asked)}
     drawn = {
         role: examples.take(np.sort(generator(0, f"bench {role}").permutation(len(examples))[:most]))
@@ -225,7 +226,7 @@ def no_events(name: str, model: str, make: Callable[[Path], list[str]], seeds: t
     for size in (64, 512):
         scores = []
         for seed in seeds:
-            limited = task_of(recommender, "event_number > 1", None, size, 0)
+            limited = task_of(recommender, EARLY, None, size, 0)
             found = tuned(recommender, replace(limited, validation=drawn["validation"]), "shift", seed)
             scores.append(test.ndcg(found.prompt))
         rows.append(

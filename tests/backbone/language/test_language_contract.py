@@ -161,6 +161,13 @@ def test_a_catalogue_without_events(tmp_path: Path) -> None:
     reading = train_language(workspace, "minilm")
     found = reading.recommend(request="a war film", k=10)
     assert sum(item.id.startswith("W") for item in found.items) >= 9
+    file = tmp_path / "examples.csv"
+    file.write_text("request,item\n" + "".join(f"a film like this,W{n}\n" for n in range(8)), encoding="utf-8")
+    prompt = tune(reading, "wars", examples=file, method="shift")
+    assert (
+        prompt.card["validation"]["ndcg@10"]["with"]["value"]
+        >= prompt.card["validation"]["ndcg@10"]["without"]["value"]
+    )
 
 
 def test_a_new_item_alone_is_read(reading: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from promptrec.data.history import History
 from promptrec.prompt.slots import Slots
 
 QUERY_TOKENS = 128
-REQUEST_TOKENS = 240  # of a request that is longer, and then is all that is read
 TITLE_TOKENS = 32
 LATEST = 8
 
@@ -18,8 +17,7 @@ LATEST = 8
 class Template:
     """REQUEST. INTERESTS. TITLE; TITLE; ...: the latest title first, until 128 tokens are full.
 
-    No words of its own, so that it is the same in every language; a long request leaves less room for the history, and
-    a request of 128 tokens or more, of which up to 240 are read, none.
+    No words of its own, so that it is the same in every language; a long request leaves less room for the history.
     """
 
     def __init__(self, model: LanguageModel, catalogue: Catalogue) -> None:
@@ -38,7 +36,6 @@ class Template:
         words: tokens of a prompt's words, before those that the history asks for.
         """
         said = [*words, *(self.model.ids(history.asked) if history.asked else [])]
-        most = max(QUERY_TOKENS, min(len(said), REQUEST_TOKENS))
         if len(said) < QUERY_TOKENS and len(history):
             interests = self.model.ids(", ".join(self.slots.interests(history)))
             for part in (said, interests):
@@ -47,7 +44,7 @@ class Template:
             said += interests
             for row in history.rows[::-1][:LATEST]:
                 said += [*self._title(int(row)), *self.comma]
-        return [*self.model.query_prefix, *said[:most]] if said else []
+        return [*self.model.query_prefix, *said[:QUERY_TOKENS]] if said else []
 
     def _title(self, row: int) -> Ids:
         if row not in self._titles:
