@@ -13,11 +13,11 @@ from promptrec.data.describe import FEW, describe
 from promptrec.data.history import Event
 from promptrec.serve.engine.engine import MOST_LIVE, Engine
 from promptrec.serve.pages.asked import Asked
+from promptrec.serve.pages.finding import find
 from promptrec.serve.pages.pictures import picture_of
 from promptrec.serve.pages.plots import bars
 from promptrec.serve.pages.rendering import plain_attributes, render
 from promptrec.serve.pages.routing import page_router
-from promptrec.serve.pages.trying import find
 from promptrec.serve.store import StoreUnavailableError
 from promptrec.workspace import read_json
 

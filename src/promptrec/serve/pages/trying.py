@@ -10,28 +10,26 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
-from promptrec.errors import NotFoundError, PromptrecError
+from promptrec.errors import PromptrecError
 from promptrec.serve.engine.engine import MOST_LIVE, Engine
 from promptrec.serve.engine.release import Release
 from promptrec.serve.pages.asked import MOST_COLUMNS, Asked, acts
 from promptrec.serve.pages.cards import Card, cards
-from promptrec.serve.pages.pictures import picture_of
+from promptrec.serve.pages.finding import find, samples
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import Words, go, language_of, render, words_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import MOST_PARTS, PLAIN, WORDS, Steering
 from promptrec.serve.pages.uploads import Uploads
 from promptrec.serve.schemas import MOST_HISTORY, MOST_REQUEST, RecommendIn
-from promptrec.serve.search import nearest
 from promptrec.serve.store import StoreUnavailableError
 
 SHOWN = 10
 LOOKED_AT = 100  # how far down the first list an item's rank there is looked for
-SAMPLES = 8
 CHIPS = 12
 
 
@@ -85,7 +83,7 @@ def try_pages(engine: Engine) -> APIRouter:
             count=len(release.recommender.catalogue) - len(release.deleted),
             most=MOST_REQUEST,
             most_columns=MOST_COLUMNS,
-            samples=_samples(release) if asked.empty else [],
+            samples=samples(release) if asked.empty else [],
             people=list(release.recommender.dataset.histories.users[:3]) if asked.empty else [],
             found=find(release, q, asked) if q else None,
             q=q,
@@ -112,14 +110,6 @@ def try_pages(engine: Engine) -> APIRouter:
         answer = await engine.recommend(query)
         reasons = [in_words(reason, words) for one in answer["items"] for reason in one["reasons"]]
         return render(http, "why.html", reasons=reasons)
-
-    @routes.get("/page/picture/{item_id:path}")
-    def picture(item_id: str) -> FileResponse:
-        catalogue = engine.current.recommender.catalogue
-        file = picture_of(catalogue, catalogue.row(item_id), engine.workspace.dataset)
-        if file is None:
-            raise NotFoundError(f"item {item_id!r} has no picture")
-        return FileResponse(file)
 
     return routes
 
@@ -232,20 +222,6 @@ def prompt_names(release: Release) -> list[str]:
     return sorted({card["name"] for card in release.recommender.prompts()})
 
 
-def find(release: Release, q: str, asked: Asked) -> dict[str, Any]:
-    """Titles with the words of `q`; where there are none, those nearest in meaning; and people whose id begins so."""
-    left_out = {*asked.history, *release.deleted}
-    text = q.strip()[:200]
-    titles = [(id_, title) for id_, title in release.search.find(text) if id_ not in left_out]
-    near = []
-    if text and not titles:
-        near = [(id_, title) for id_, title in nearest(release.recommender, text) if id_ not in left_out]
-    users = release.recommender.dataset.histories.users
-    people = [text] if text and text in users else []
-    people += [user for user in users if text and user.startswith(text) and user != text][: 3 - len(people)]
-    return {"titles": titles, "near": near, "people": people}
-
-
 def _chips(release: Release, ids: Sequence[str]) -> list[tuple[str, str]]:
     catalogue = release.recommender.catalogue
     return [(id_, catalogue.title(catalogue.row(id_))) for id_ in ids]
@@ -259,11 +235,3 @@ def _did(pressed: QueryParams, release: Release) -> tuple[str, str, str] | None:
         if (catalogue.rows([id_]) >= 0).all():
             return action, id_, catalogue.title(catalogue.row(id_))
     return None
-
-
-def _samples(release: Release) -> list[tuple[str, str]]:
-    catalogue = release.recommender.catalogue
-    rows = [int(row) for row in release.popular[: SAMPLES + len(release.deleted)]]
-    return [(catalogue.ids[row], catalogue.title(row)) for row in rows if catalogue.ids[row] not in release.deleted][
-        :SAMPLES
-    ]
