@@ -80,6 +80,8 @@ def running(workspace: Path, access: Access | None = None, store: EventStore | N
     """The real service over a workspace."""
     events = store or SqliteStore(workspace / "state.db")
     engine = Engine(Workspace(workspace), events)
+    # The text encoder is there from the beginning: loading it parses, which Python 3.11 cannot do in two threads.
+    engine.current.test_words()
     with (
         answering(create_app(engine, access or Access(None, local=True))) as address,
         httpx.Client(base_url=address, trust_env=False, timeout=30) as client,
