@@ -235,7 +235,7 @@ def goals(done: dict[str, Any]) -> list[dict[str, Any]]:
         row = done.get(f"encode-{language}")
         made = None if row is None else {"value": row["seconds"]}
         text = "seconds for 100,000 titles"
-        note = "" if row is None else f"{row['cpu_seconds']} s of processor time, at a load of {row['load']} on two cores"
+        note = "" if row is None else f"{row['cpu_seconds']} s of processor time, load {row['load']}, two cores"
         found.append(goal(f"encode-100k-{language}", text, most, made, note, most=True))
     return found
 
