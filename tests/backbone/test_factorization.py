@@ -138,5 +138,5 @@ def test_the_nearest_codes_are_of_the_right_kind(factorized: Recommender) -> Non
 
 
 def test_an_unknown_kind_of_backbone_is_named(trained: Path) -> None:
-    with pytest.raises(PromptrecError, match="expected one of sequence, factorization, found 'magic'"):
+    with pytest.raises(PromptrecError, match="expected one of sequence, factorization, language, found 'magic'"):
         train(Workspace(trained), kind="magic")
