@@ -324,13 +324,13 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def million_goal(found: dict[str, Any] | None) -> dict[str, Any]:
-    """p99, recall and memory are one goal: it is met where all three are."""
+    """Not met by the index alone, however good: a whole service has not been measured."""
     document = goal("million", "p99 in ms over 1,000,000 items", 40.0, found["p99"] if found else None)
     if found:
-        document["met"] = document["met"] and found["recall"] >= 0.99 and found["mib"] <= 2_048
+        document["met"] = False
         document["note"] = (
-            f"recall@50 {found['recall']:.4f} (at least .99), {found['mib']:,.0f} MiB (at most 2,048): index and exact "
-            "vectors alone; a service holds the items' texts and text vectors (2 KB an item) as well"
+            f"recall@50 {found['recall']:.4f} (at least .99), {found['mib']:,.0f} MiB (at most 2,048), all of the "
+            "index and exact vectors alone; a service holds the items' texts and text vectors (2 KB an item) as well"
         )
     return document
 
