@@ -18,6 +18,7 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.training import train
+from promptrec.tune.directions import directions
 from promptrec.workspace import Workspace, read_json
 
 
@@ -38,6 +39,14 @@ def test_a_picture_brings_films_of_its_kind(seeing: Recommender) -> None:
         assert sum(item.id[0] == kind[0] for item in found) >= 8
         if kind != "Comedy":
             assert sum(item.id[0] == kind[0] for item in plain) <= 4
+
+
+def test_directions_of_attribute_words_are_found_beside_those_of_pictures(seeing: Recommender) -> None:
+    names, along = directions(seeing)
+    lifts = (seeing.backbone.encode_items() @ along.T).numpy()
+    for kind in KINDS:
+        carries = np.array([kind in words for words in seeing.catalogue.words_of("genres")])
+        assert np.array_equal(lifts[:, names.index(f"genres: {kind}")], carries)
 
 
 def test_it_says_so(seeing: Recommender, tmp_path: Path) -> None:

@@ -39,9 +39,8 @@ class Directions:
 
     @classmethod
     def fit(cls, vectors: Vectors) -> Directions:
-        present = vectors[vectors.any(axis=1)]
-        centre = torch.from_numpy(present.mean(axis=0))
-        content = _centred(present, centre)
+        centre = torch.from_numpy(vectors.mean(axis=0))
+        content = _centred(vectors, centre)
         directions = main_directions(content)
         return cls(centre, directions, (content @ directions).square().mean(dim=0).clamp(min=SMALLEST_SPREAD))
 
@@ -68,7 +67,6 @@ class ContentSpace:
 
     @classmethod
     def fit(cls, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> ContentSpace:
-        centre = torch.from_numpy(vectors.mean(axis=0))
         carriers = Counter(
             (attribute, word)
             for attribute in catalogue.word_attributes
@@ -77,21 +75,24 @@ class ContentSpace:
         )
         common = [facet for facet, items in carriers.items() if FEWEST_ITEMS <= items < len(catalogue)]
         common.sort(key=lambda facet: (-carriers[facet], facet))
-        content = _centred(vectors, centre)
-        directions = main_directions(content)
-        spread = (content @ directions).square().mean(dim=0).clamp(min=SMALLEST_SPREAD)
-        fitted = {name: Directions.fit(own) for name, own in sorted((others or {}).items())}
-        return cls(centre, directions, spread, tuple(common[:FACETS]), fitted)
+        text = Directions.fit(vectors)
+        fitted = {name: Directions.fit(own[own.any(axis=1)]) for name, own in sorted((others or {}).items())}
+        return cls(text.centre, text.directions, text.spread, tuple(common[:FACETS]), fitted)
 
     @property
     def width(self) -> int:
         """How many numbers a place has."""
-        return self.directions.shape[1] + len(self.facets) + sum(o.directions.shape[1] for o in self.others.values())
+        return self.facets_at.stop + sum(own.directions.shape[1] for own in self.others.values())
+
+    @property
+    def facets_at(self) -> slice:
+        """Where the facets lie in a place."""
+        return slice(self.directions.shape[1], self.directions.shape[1] + len(self.facets))
 
     def start_of(self, modality: str) -> int:
         """Where the numbers of a modality besides text begin in a place."""
         before = [own.directions.shape[1] for name, own in self.others.items() if name < modality]
-        return self.directions.shape[1] + len(self.facets) + sum(before)
+        return self.facets_at.stop + sum(before)
 
     def content(self, vectors: Vectors) -> torch.Tensor:
         """(n, w) text vectors without what the items have in common, at length one."""

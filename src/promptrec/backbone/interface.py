@@ -63,6 +63,7 @@ class Backbone(ABC):
     catalogue: Catalogue
     space: ContentSpace
     pace: Pace = Pace()
+    placed: bool = True  # whether the last numbers of a key are the item's place in `space`
 
     @abstractmethod
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> Backbone:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from promptrec.backbone.interface import Backbone
+from promptrec.backbone.request import quietest
 from promptrec.backbone.sequence import device
 from promptrec.content.encoder import FileEncoder, Vectors
 from promptrec.data.catalogue import Rows
@@ -124,8 +125,7 @@ class LikeEncoder:
         content = own.content(vectors)
         shifts = torch.zeros(len(vectors), self.backbone.prompt_shape.shift)
         place = shifts[:, shifts.shape[1] - space.width :]
-        start = space.directions.shape[1]
-        place[:, start : start + len(space.facets)] = self.facets.expected(content) - USUAL * self.facets.usual
+        place[:, space.facets_at] = self.facets.expected(content) - USUAL * self.facets.usual
         start = space.start_of(self.modality)
         alike = F.normalize(content @ (own.directions / own.spread), dim=-1)
         place[:, start : start + alike.shape[1]] = LIKENESS * alike
@@ -190,8 +190,7 @@ def fit_like_encoder(
     some = people.take(np.unique(np.linspace(0, len(people) - 1, PEOPLE).astype(int)))
     made = {strength: LikeEncoder(modality, facets, strength, backbone, encoder) for strength in STRENGTHS}
     reached = {strength: share_of_top(own, vectors, choosing, some)[1] for strength, own in made.items()}
-    enough = 0.98 * max(reached.values())
-    best = made[next(strength for strength in STRENGTHS if reached[strength] >= enough)]
+    best = made[quietest(reached)]
     without, share = share_of_top(best, vectors, kept, some) if len(kept) else (0.0, 0.0)
     return best, {"share_without": without, "share_with": share, "items": float(len(kept))}
 

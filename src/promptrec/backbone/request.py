@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -218,10 +218,14 @@ def choose_strength(
         tops = [((histories + strength * shift) @ keys.T).topk(min(10, len(keys))).indices for shift in shifts]
         return float(np.mean([float(own[top].float().mean()) for own, top in zip(fulfilled, tops, strict=True)]))
 
-    reached = {strength: share(strength) for strength in STRENGTHS}
-    enough = 0.98 * max(reached.values())
-    network.strength.fill_(next(strength for strength in STRENGTHS if reached[strength] >= enough))
+    network.strength.fill_(quietest({strength: share(strength) for strength in STRENGTHS}))
     return RequestEncoder(network, encoder.text_encoder, backbone)
+
+
+def quietest(reached: Mapping[float, float]) -> float:
+    """Of strengths, in rising order, and the shares that they reach: the least whose share is within 2% of the best."""
+    enough = 0.98 * max(reached.values())
+    return next(strength for strength, share in reached.items() if share >= enough)
 
 
 def _encode(backbone: Backbone, examples: Examples, start: int) -> Tensor:

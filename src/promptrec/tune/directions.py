@@ -26,7 +26,8 @@ def directions(recommender: Recommender) -> tuple[tuple[str, ...], torch.Tensor]
     """Names (m) and the directions (m, d): popularity, the mean value of events, each number of the items, each facet.
 
     A number z of the items becomes the w whose products with the items' keys come nearest to it, by ridge regression
-    in which an item counts with its events; facets are directions of the content space already.
+    in which an item counts with its events; facets are directions of the keys already where those end in the items'
+    places.
     """
     backbone, split = recommender.backbone, recommender.split
     keys = backbone.encode_items().cpu()
@@ -40,14 +41,18 @@ def directions(recommender: Recommender) -> tuple[tuple[str, ...], torch.Tensor]
             columns[column] = item_values(recommender.catalogue, column)
         except PromptrecError:
             continue  # words, or one number for all
+    facets = [f"{attribute}: {word}" for attribute, word in backbone.space.facets]
+    if not backbone.placed:
+        carried = backbone.space.carried(recommender.catalogue).double().numpy()
+        columns |= {name: _standard(own) for name, own in zip(facets, carried.T, strict=True)}
     weights = torch.from_numpy(counts + 1).float()[:, None]
     gram = keys.T @ (keys * weights) + RIDGE * torch.eye(keys.shape[1])
     found = torch.linalg.solve(gram, (keys * weights).T @ torch.stack(list(columns.values()), dim=1)).T
-    facets = backbone.space.facets
+    if not backbone.placed:
+        return tuple(columns), found
     own = torch.zeros(len(facets), keys.shape[1])
-    own[:, keys.shape[1] - len(facets) :] = torch.eye(len(facets))
-    names = (*columns, *(f"{attribute}: {word}" for attribute, word in facets))
-    return names, torch.cat([found, own])
+    own[:, keys.shape[1] - backbone.space.width :][:, backbone.space.facets_at] = torch.eye(len(facets))
+    return (*columns, *facets), torch.cat([found, own])
 
 
 def mean_values(split: Split, counts: Floats) -> Floats:

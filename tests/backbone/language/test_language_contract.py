@@ -24,6 +24,7 @@ from promptrec.language_training import train_language
 from promptrec.models import registry
 from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
+from promptrec.tune.directions import directions
 from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.start import Tunable, start_of
 from promptrec.tune.tune import tune
@@ -84,6 +85,15 @@ def test_the_weight_of_a_request_goes_from_the_history_to_the_words(reading: Rec
         scores = reading.backbone.score([query(reading.catalogue, "C0", "C1", prompt=steering)])[0]
         shares.append(scores[list(wars)].mean() - scores.mean())
     assert shares[0] < shares[1] < shares[2]
+
+
+def test_directions_lift_the_items_that_carry_a_word(reading: Recommender) -> None:
+    names, along = directions(reading)
+    lifts = (reading.backbone.encode_items() @ along.T).numpy()
+    for kind in KINDS:
+        carries = np.array([kind in words for words in reading.catalogue.words_of("genres")])
+        own = lifts[:, names.index(f"genres: {kind}")]
+        assert own[carries].min() > own[~carries].max()
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,7 @@ class LanguageBackbone(Backbone):
     """
 
     name = "language"
+    placed = False
     pace = Pace(steps=250, batch=16, check_every=25, chooses=200, scored=500, read=10, rate=5e-3)
 
     def __init__(
@@ -148,9 +149,7 @@ class LanguageBackbone(Backbone):
         ids = self.model.ids(text)
         if not ids:
             raise PromptrecError("text: it has no words to begin at")
-        return self.model.vectors_of(
-            (ids * PROMPT_TOKENS)[:PROMPT_TOKENS] if len(ids) < PROMPT_TOKENS else ids[:PROMPT_TOKENS]
-        )
+        return self.model.vectors_of((ids * PROMPT_TOKENS)[:PROMPT_TOKENS])
 
     def drawn_vectors(self, initial: str, draw: torch.Generator) -> Tensor:
         """(8, width) of words drawn from the vocabulary (SAMPLE_VOCAB), or drawn with its spread (RANDOM)."""
