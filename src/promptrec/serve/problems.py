@@ -16,6 +16,7 @@ from promptrec.serve.store import StoreUnavailableError
 
 PROBLEM = "application/problem+json"
 RETRY = {"Retry-After": "1"}
+REFUSED = (PromptrecError, StoreUnavailableError)
 STATUSES = (400, 401, 403, 404, 408, 413, 421, 422, 429, 500, 503)
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
@@ -35,6 +36,13 @@ def problem(status: int, detail: str, field: str | None = None, headers: dict[st
     return JSONResponse(document.model_dump(exclude_none=True), status, headers=headers, media_type=PROBLEM)
 
 
+def refusal(error: Exception) -> JSONResponse:
+    """The response for a call that the service understood and cannot answer, one of `REFUSED`."""
+    if isinstance(error, StoreUnavailableError):
+        return problem(503, f"{error}; nothing was stored, send it again", headers=RETRY)
+    return problem(404 if isinstance(error, NotFoundError) else 422, str(error))
+
+
 def add_problems(app: FastAPI) -> None:
     """Let `app` answer every error with a problem document."""
 
@@ -47,17 +55,8 @@ def add_problems(app: FastAPI) -> None:
         message = " ".join(first["msg"].removeprefix("Value error, ").split())[:500]
         return problem(422, f"{field}: {message}" if field else message, field or None)
 
-    @app.exception_handler(NotFoundError)
-    def absent(_: Request, error: NotFoundError) -> JSONResponse:
-        return problem(404, str(error))
-
-    @app.exception_handler(PromptrecError)
-    def wrong(_: Request, error: PromptrecError) -> JSONResponse:
-        return problem(422, str(error))
-
-    @app.exception_handler(StoreUnavailableError)
-    def away(_: Request, error: StoreUnavailableError) -> JSONResponse:
-        return problem(503, f"{error}; nothing was stored, send it again", headers=RETRY)
+    for kind in REFUSED:
+        app.add_exception_handler(kind, lambda _, error: refusal(error))
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> JSONResponse:

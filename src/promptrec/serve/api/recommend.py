@@ -18,20 +18,16 @@ def recommend_routes(engine: Engine) -> APIRouter:
 
     @routes.post("/recommend", summary="Recommend items for a person or a history", response_model=RecommendOut)
     async def recommend(query: RecommendIn) -> Response:
-        found = await engine.recommend(query)
-        engine.shown.add(found["recommendation_id"])
-        return answer(found)
+        return answer(await engine.show(query))
 
     @routes.post("/recommend/batch", summary="Up to 1,000 recommendations at once", response_model=BatchOut)
     async def batch(body: BatchIn) -> Response:
         async def one(position: int, query: RecommendIn) -> dict[str, Any]:
             try:
-                found = await engine.recommend(query, bulk=True)
+                return await engine.show(query, bulk=True)
             except PromptrecError as error:
                 kind = NotFoundError if isinstance(error, NotFoundError) else PromptrecError
                 raise kind(f"rows.{position}: {error}") from None
-            engine.shown.add(found["recommendation_id"])
-            return found
 
         return answer({"rows": await asyncio.gather(*(one(n, query) for n, query in enumerate(body.rows)))})
 

@@ -55,6 +55,12 @@ class Engine:
         self.releases.close()
         self.shown.close()
 
+    async def show(self, query: RecommendIn, bulk: bool = False) -> dict[str, Any]:
+        """`recommend` for a caller who shows it to somebody: it is counted, so that clicks have something to be of."""
+        found = await self.recommend(query, bulk)
+        self.shown.add(found["recommendation_id"])
+        return found
+
     async def recommend(self, query: RecommendIn, bulk: bool = False) -> dict[str, Any]:
         """The answer's document. Raises PromptrecError for a query that cannot be answered."""
         began = time.perf_counter()

@@ -54,7 +54,8 @@ class Guard:
             MutableHeaders(raw=answer.raw_headers)["Connection"] = "close"
             await answer(scope, receive, send_guarded)
             return
-        await self.app(scope, _once(body, receive), send_guarded)
+        whole: Message = {"type": "http.request", "body": body, "more_body": False}
+        await self.app(scope, again(whole, receive), send_guarded)
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:
@@ -76,7 +77,8 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
             return body
 
 
-def _once(body: bytes, receive: Receive) -> Receive:
+def again(message: Message, receive: Receive) -> Receive:
+    """`receive` with a message before it that was taken from it already."""
     given = False
 
     async def replay() -> Message:
@@ -84,6 +86,6 @@ def _once(body: bytes, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return message
 
     return replay
