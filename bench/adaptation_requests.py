@@ -77,6 +77,12 @@ class Tally:
         top = scores.topk(10, dim=1).indices
         self.precision.setdefault(way, []).append(float(carried[top].float().mean()))
 
+    def add_without(self, asked: Asked, keys: torch.Tensor, carried: torch.Tensor) -> None:
+        """What needs no reading of words: no request, and a filter by what the items carry."""
+        frozen = asked.scores(asked.plain, keys)
+        self.add("no request", asked, frozen, carried)
+        self.add("hard filter", asked, frozen.masked_fill(~carried, -torch.inf), carried)
+
     def rows(self) -> dict[str, dict[str, Any]]:
         """Means over genres, of which each counts as one."""
         found = {}
@@ -98,10 +104,7 @@ def requests() -> dict[str, Any]:
     for word in words:
         asked, carried = asked_of(word), torch.from_numpy(word.carried)
         queries = asked.plain
-        frozen = asked.scores(queries, keys)
-        tally.add("no request", asked, frozen, carried)
-        outside = ~carried[None].expand(len(asked), -1)
-        tally.add("hard filter", asked, frozen.masked_fill(outside, -torch.inf), carried)
+        tally.add_without(asked, keys, carried)
         for language in ("en", "zh"):
             name = word.names.get(language, word.word)
             groups = {
@@ -191,10 +194,7 @@ def unseen_words() -> dict[str, Any]:
         for word in hidden:
             asked, carried = asked_of(word), torch.from_numpy(word.carried)
             queries = asked.plain
-            frozen = asked.scores(queries, keys)
-            tally.add("no request", asked, frozen, carried)
-            outside = ~carried[None].expand(len(asked), -1)
-            tally.add("hard filter", asked, frozen.masked_fill(outside, -torch.inf), carried)
+            tally.add_without(asked, keys, carried)
             for language in ("en", "zh"):
                 name = word.names.get(language, word.word)
                 texts = {

@@ -23,7 +23,7 @@ from promptrec.index.choice import index_of, measured
 from promptrec.models.finding import find
 from promptrec.rank.lexical import checked_share
 from promptrec.recommender import Recommender
-from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
+from promptrec.workspace import Workspace, new_backbone
 
 MOST_VALIDATED = 500
 
@@ -69,14 +69,11 @@ def train_language(
         "seconds": round(time.monotonic() - started, 1),
         "versions": {name: installed(name) for name in ("promptrec", "torch", "transformers")},
     }
-    versions = [int(child.name) for child in workspace.backbones.glob("[0-9]*") if child.name.isdigit()]
-    version = max(versions, default=0) + 1
     keys = backbone.encode_items().cpu().numpy()
-    with new_folder(workspace.backbones / str(version)) as folder:
+    with new_backbone(workspace) as (version, folder):
         backbone.save(folder, card)
         measured(index_of(keys), keys[:64]).save(folder / "index.json")
         (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
-    write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
     return Recommender.load(workspace.root)
 
 

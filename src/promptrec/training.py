@@ -30,7 +30,7 @@ from promptrec.progress import say
 from promptrec.rank.lexical import checked_share
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
-from promptrec.workspace import SCHEMA_VERSION, Workspace, new_folder, write_json
+from promptrec.workspace import Workspace, new_backbone
 
 FEWEST_EVENTS = 3
 REQUEST_EXAMPLES = 50_000
@@ -107,16 +107,13 @@ def train(
         "versions": {"promptrec": installed("promptrec"), "torch": torch.__version__},
         **facts,
     }
-    versions = [int(child.name) for child in workspace.backbones.glob("[0-9]*") if child.name.isdigit()]
-    version = max(versions, default=0) + 1
-    with new_folder(workspace.backbones / str(version)) as folder:
+    with new_backbone(workspace) as (version, folder):
         backbone.save(folder, card)
         requests.save(folder)
         for like in likes:
             like.save(folder)
         index_recall(backbone, split).save(folder / "index.json")
         (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
-    write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
     for finished in (checkpoint.file, search_file(checkpoint.file)):
         finished.unlink(missing_ok=True)
     return Recommender.load(workspace.root)

@@ -48,6 +48,16 @@ class Workspace:
         return self.root / "state.db"
 
 
+@contextmanager
+def new_backbone(workspace: Workspace) -> Iterator[tuple[int, Path]]:
+    """Yield the number and the empty folder of the next backbone; it is the current one when the block ends well."""
+    versions = [int(child.name) for child in workspace.backbones.glob("[0-9]*") if child.name.isdigit()]
+    version = max(versions, default=0) + 1
+    with new_folder(workspace.backbones / str(version)) as folder:
+        yield version, folder
+    write_json(workspace.backbones / "current", {"schema_version": SCHEMA_VERSION, "version": version})
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write `document` in one atomic step: readers see the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)

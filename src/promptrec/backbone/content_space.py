@@ -82,7 +82,7 @@ class ContentSpace:
     @property
     def width(self) -> int:
         """How many numbers a place has."""
-        return self.facets_at.stop + sum(own.directions.shape[1] for own in self.others.values())
+        return int(self.facets_at.stop) + sum(own.directions.shape[1] for own in self.others.values())
 
     @property
     def facets_at(self) -> slice:
@@ -92,7 +92,7 @@ class ContentSpace:
     def start_of(self, modality: str) -> int:
         """Where the numbers of a modality besides text begin in a place."""
         before = [own.directions.shape[1] for name, own in self.others.items() if name < modality]
-        return self.facets_at.stop + sum(before)
+        return int(self.facets_at.stop) + sum(before)
 
     def content(self, vectors: Vectors) -> torch.Tensor:
         """(n, w) text vectors without what the items have in common, at length one."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from threadpoolctl import threadpool_limits
 
-from promptrec.data.interactions import Sparse
+from promptrec.data.interactions import Sparse, training_matrix
+from promptrec.data.split import Split
 from promptrec.seeding import generator
 
 Start = Literal["svd", "als", "random"]
@@ -53,6 +54,24 @@ def start_factors(training: Sparse, width: int, start: Start, seed: int) -> Fact
     lengths = np.linalg.norm(factors, axis=1)
     factors /= lengths[lengths > 1e-8].mean()
     return factors
+
+
+class Shares(NamedTuple):
+    """Factors (n, width) and what `share_out` makes of them: weights (f, width), rest (n, width). counts: (n,) how many
+    people have each item."""
+
+    factors: Factors
+    counts: npt.NDArray[np.float32]
+    weights: Factors
+    rest: Factors
+
+
+def shared_start(split: Split, features: torch.Tensor, width: int, start: Start, seed: int) -> Shares:
+    """The start of a split's items, shared out between their features (n, f) and their ids."""
+    training = training_matrix(split, len(features))
+    factors = start_factors(training, width, start, seed)
+    counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
+    return Shares(factors, counts, *share_out(factors, features, counts))
 
 
 def share_out(factors: Factors, features: torch.Tensor, counts: npt.NDArray[np.float32]) -> tuple[Factors, Factors]:

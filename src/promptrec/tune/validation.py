@@ -51,10 +51,7 @@ class Questions:
 
     def ndcg(self, prompt: Prompt | None) -> npt.NDArray[np.float64]:
         """(n,) NDCG@10 over the candidates, seen items out, ties pessimistic."""
-        queries = self.queries(prompt)
-        others = torch.full((len(self.keys),), self.candidates is not None, device=queries.device)
-        if self.candidates is not None:
-            others[torch.from_numpy(self.candidates).to(others.device)] = False
+        queries, others = self.queries(prompt), no_candidates(self.backbone, self.candidates)
         ranks = []
         for start in range(0, len(self), CHUNK):
             scores = (queries[start : start + CHUNK] @ self.keys.T).masked_fill_(others, -torch.inf)
@@ -78,6 +75,14 @@ class Questions:
         logits = self.backbone.scale * (self.plain + shift) @ self.keys.T
         loss = torch.nn.functional.cross_entropy(logits, self.targets)
         return torch.autograd.grad(loss, shift)[0].cpu()
+
+
+def no_candidates(backbone: Backbone, candidates: Rows | None) -> torch.Tensor:
+    """(n,) which items are not ranked: none where `candidates` is None."""
+    found = torch.full((len(backbone.catalogue),), candidates is not None)
+    if candidates is not None:
+        found[torch.from_numpy(candidates)] = False
+    return found.to(device())
 
 
 def plain_queries(backbone: Backbone, histories: Sequence[History]) -> torch.Tensor:

@@ -19,13 +19,12 @@ from promptrec.backbone.factorization.network import FactorizationConfig, Factor
 from promptrec.backbone.fitting import fit
 from promptrec.backbone.sequence import device, pad
 from promptrec.backbone.settings import Settings
-from promptrec.backbone.start import Factors, Start, share_out, start_factors
+from promptrec.backbone.start import Factors, Start, shared_start
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
-from promptrec.data.interactions import training_matrix
 from promptrec.data.split import Split
 from promptrec.seeding import generator
 
@@ -105,10 +104,7 @@ def started(
     """
     config = FactorizationConfig(len(features), features.shape[1], form, **(sizes or {}))  # type: ignore[arg-type]
     network = FactorizationNetwork(config)
-    training = training_matrix(split, len(features))
-    factors = start_factors(training, config.width, start, seed)
-    counts = np.asarray(training.sum(axis=0), dtype=np.float32).ravel()
-    weights, rest = share_out(factors, features, counts)
+    factors, counts, weights, rest = shared_start(split, features, config.width, start, seed)
     # Without a history a query is what everybody has; beside one, so little of it does not count.
     usual = 0.01 * (counts @ factors) / max(counts.sum(), 1.0)
     network.start_at(torch.from_numpy(weights), torch.from_numpy(rest), torch.from_numpy(usual))

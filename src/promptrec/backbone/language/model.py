@@ -14,6 +14,7 @@ from torch import Tensor
 
 from promptrec.backbone.sequence import device
 from promptrec.errors import PromptrecError
+from promptrec.models.library import transformers
 
 TOKENS_AT_ONCE = 4_096
 
@@ -30,18 +31,12 @@ class LanguageModel:
 
     def __init__(self, folder: Path) -> None:
         """Raises PromptrecError where transformers is missing or cannot load the folder."""
+        library = transformers("the language backbone", "language")
+        library.logging.set_verbosity_error()
+        library.logging.disable_progress_bar()
         try:
-            from transformers import AutoModel, AutoTokenizer
-            from transformers.utils.logging import disable_progress_bar, set_verbosity_error
-        except ImportError:
-            raise PromptrecError(
-                "the language backbone needs transformers; pip install 'promptrec[language]'"
-            ) from None
-        set_verbosity_error()  # type: ignore[no-untyped-call]
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.network: Any = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+            self.tokenizer: Any = library.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.network: Any = library.AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise PromptrecError(f"{folder}: transformers cannot load this model ({reason})") from None

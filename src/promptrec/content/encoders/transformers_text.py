@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from promptrec.content.encoder import EncoderKind, Vectors
-from promptrec.errors import PromptrecError
 from promptrec.models.finding import find
+from promptrec.models.library import transformers
 
 LONGEST = 256  # tokens of a text that are read
 BATCH = 32
@@ -20,14 +20,11 @@ class TransformersTextEncoder:
     """name: a folder, a packaged model that was fetched, or a name at huggingface.co."""
 
     def __init__(self, name: str) -> None:
-        try:
-            from transformers import AutoModel, AutoTokenizer
-        except ImportError:
-            raise PromptrecError("transformers: this encoder needs it; pip install 'promptrec[content]'") from None
+        library = transformers("this encoder", "content")
         folder = find(name, download=True)
         self.name = f"transformers {name}"
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModel.from_pretrained(folder).eval().requires_grad_(False)
+        self._tokenizer = library.AutoTokenizer.from_pretrained(folder)
+        self._model = library.AutoModel.from_pretrained(folder).eval().requires_grad_(False)
         self.width = int(self._model.config.hidden_size)
 
     def encode(self, texts: Sequence[str]) -> Vectors:

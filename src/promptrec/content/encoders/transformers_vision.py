@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from promptrec.content.encoder import EncoderKind, Vectors
 from promptrec.content.pictures import picture_of
-from promptrec.errors import PromptrecError
 from promptrec.models.finding import find
+from promptrec.models.library import transformers
 
 BATCH = 16
 
@@ -21,14 +21,11 @@ class TransformersVisionEncoder:
     """name: a folder or a name at huggingface.co. Of a model of pictures and words (CLIP) the half that sees."""
 
     def __init__(self, name: str) -> None:
-        try:
-            from transformers import AutoImageProcessor, AutoModel
-        except ImportError:
-            raise PromptrecError("transformers: this encoder needs it; pip install 'promptrec[content]'") from None
+        library = transformers("this encoder", "content")
         folder = find(name, download=True)
         self.name = f"transformers {name}"
-        self._prepare = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-        model = AutoModel.from_pretrained(folder)
+        self._prepare = library.AutoImageProcessor.from_pretrained(folder)
+        model = library.AutoModel.from_pretrained(folder)
         self._model = getattr(model, "vision_model", model).eval().requires_grad_(False)
         self.width = int(self._model.config.hidden_size)
 

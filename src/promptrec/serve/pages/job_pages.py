@@ -18,6 +18,7 @@ from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.jobs import Job, Jobs, Verb
 from promptrec.serve.pages.rendering import form_of, go, render
 from promptrec.serve.pages.routing import page_router
+from promptrec.serve.pages.trying import prompt_names
 
 PROTOCOLS = ("leave-one-out", "time", "cold-people", "cold-items", "scenario")
 FIELDS: Mapping[Verb, tuple[str, ...]] = {
@@ -92,8 +93,7 @@ def to_evaluate(engine: Engine, given: Mapping[str, str]) -> list[str]:
 
 def choices(engine: Engine) -> dict[str, Any]:
     """What the forms offer."""
-    names = sorted({card["name"] for card in engine.current.recommender.prompts()})
-    return {"prompt_names": names, "protocols": PROTOCOLS}
+    return {"prompt_names": prompt_names(engine.current), "protocols": PROTOCOLS}
 
 
 def result_of(job: Job) -> dict[str, Any]:
