@@ -18,7 +18,14 @@ import torch.nn.functional as F
 from adaptation_world import SEED, Asked, backbone, cell, drawn, examples_of, recommender
 from adaptation_world import Scenario as Task
 from promptrec.backbone.request import RequestEncoder, choose_strength, fit_request_encoder
-from promptrec.backbone.wishes import AttributeWord, attribute_words, training_wishes, word_wishes, wordings
+from promptrec.backbone.wishes import (
+    AttributeWord,
+    attribute_words,
+    nothing_asked,
+    training_wishes,
+    word_wishes,
+    wordings,
+)
 from promptrec.content.cache import encode_cached
 from promptrec.evaluate.significance import bootstrap_interval
 from promptrec.training import training_examples
@@ -181,13 +188,13 @@ def unseen_words() -> dict[str, Any]:
     labels = own.dataset.manifest.get("labels", {})
     every = training_wishes(own.catalogue, labels, SEED)
     examples, keys, tally = training_examples(own.split), backbone().encode_items(), Tally()
+    nothing = encode_cached(nothing_asked(), encoder, file)
     for fold in range(FOLDS):
         hidden, known = words[fold::FOLDS], [word for i, word in enumerate(words) if i % FOLDS != fold]
         names = [name.lower() for word in hidden for name in word.names.values()]
         wishes = [wish for wish in every if not any(name in wish.text.lower() for name in names)]
-        made = fit_request_encoder(
-            backbone(), encoder, wishes, encode_cached([w.text for w in wishes], encoder, file), examples, SEED
-        )
+        sentences = encode_cached([wish.text for wish in wishes], encoder, file)
+        made = fit_request_encoder(backbone(), encoder, wishes, sentences, nothing, examples, SEED)
         checked = word_wishes(known, "validation")
         sentences = encode_cached([wish.text for wish in checked], encoder, file)
         made = choose_strength(made, checked, sentences, own.split.asked("validation").apart())

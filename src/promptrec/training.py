@@ -18,7 +18,7 @@ from promptrec.backbone.kinds import DEFAULT_BACKBONE, train_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder
 from promptrec.backbone.request import choose_strength, fit_request_encoder
 from promptrec.backbone.settings_search import search_file
-from promptrec.backbone.wishes import attribute_words, training_wishes, word_wishes
+from promptrec.backbone.wishes import attribute_words, nothing_asked, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
 from promptrec.content.items import Others, encode_content, vectors_file
 from promptrec.content.kinds import TEXT, chosen, load_file_encoder, load_text_encoder
@@ -83,7 +83,8 @@ def train(
     file = vectors_file(workspace.dataset, specs[TEXT], "requests")
     wishes = training_wishes(dataset.catalogue, labels, seed)
     sentences = encode_cached([wish.text for wish in wishes], encoder, file)
-    requests = fit_request_encoder(backbone, encoder, wishes, sentences, training_examples(split), seed)
+    nothing = encode_cached(nothing_asked(), encoder, file)
+    requests = fit_request_encoder(backbone, encoder, wishes, sentences, nothing, training_examples(split), seed)
     unseen = word_wishes(attribute_words(dataset.catalogue, labels), "validation")
     if unseen:
         sentences = encode_cached([wish.text for wish in unseen], encoder, file)

@@ -18,7 +18,7 @@ from promptrec.backbone.factorization.features import item_features
 from promptrec.backbone.factorization.network import FORMS, FactorizationConfig, FactorizationNetwork
 from promptrec.backbone.factorization.training import started, train_factorization
 from promptrec.backbone.start import Start, share_out, start_factors
-from promptrec.backbone.wishes import attribute_words, word_wishes
+from promptrec.backbone.wishes import attribute_words, nothing_asked, word_wishes
 from promptrec.data.interactions import training_matrix
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
@@ -47,7 +47,8 @@ class TestTower(BackboneContract):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(request, "STEPS", 200)
             examples = training_examples(one.split)
-            requests = request.fit_request_encoder(backbone, encoder, wishes, sentences, examples, 0)
+            nothing = encoder.encode(nothing_asked())
+            requests = request.fit_request_encoder(backbone, encoder, wishes, sentences, nothing, examples, 0)
         return Recommender(one.dataset, backbone, requests, one.library, one.vectors, lambda: one.split)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.world import KINDS
 from promptrec.backbone.content_space import ContentSpace
+from promptrec.backbone.wishes import training_wishes
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
 from promptrec.prompt.query import Query
@@ -62,3 +63,21 @@ def test_facets_are_the_words_that_most_items_carry(recommender: Recommender) ->
     carried = space.place(recommender.catalogue, recommender.vectors)[:, -3:]
     assert carried.sum() == 45
     assert carried[of_kind("War"), space.facets.index(("genres", "War"))].all()
+
+
+@pytest.mark.parametrize("request_", ["the soup needs more salt", "请把发票寄到公司"])
+def test_a_sentence_that_asks_for_nothing_hardly_moves_the_list(recommender: Recommender, request_: str) -> None:
+    without, with_ = (set(np.argsort(-scores(recommender, asked))[:10]) for asked in (None, request_))
+    assert len(without & with_) >= 7
+
+
+def test_a_decade_is_a_facet_where_items_have_a_year(recommender: Recommender) -> None:
+    years = np.where(np.arange(45) < 30, 1994, 2001)
+    catalogue = Catalogue(recommender.catalogue.items.with_columns(year=years))
+    space = ContentSpace.fit(catalogue, recommender.vectors)
+    assert {("year", "1990s"), ("year", "2000s")} <= set(space.facets)
+    carried = space.place(catalogue, recommender.vectors)[:, space.facets_at]
+    assert carried[:, space.facets.index(("year", "1990s"))].tolist() == [1.0] * 30 + [0.0] * 15
+    texts = {wish.text: wish.fulfilled for wish in training_wishes(catalogue, {}, 0)}
+    assert texts["from the 90s"].tolist() == [True] * 30 + [False] * 15
+    assert texts["from the 90s"] is texts["1990年代的"]

@@ -54,9 +54,9 @@ class ContentSpace:
     """Fitted on one catalogue, it places items that come later as well.
 
     centre: (w,) what all items' text vectors have in common. directions: (w, up to 128) those in which they differ
-    most. spread: (directions,) the items' mean square in each. facets: the up to 128 attribute words that most items
-    carry; an item has a one for each that it carries, so that a prompt can lift exactly those items, all by the same
-    amount. others: of the modalities besides text, by name.
+    most. spread: (directions,) the items' mean square in each. facets: the up to 128 attribute words and decades that
+    most items carry; an item has a one for each that it carries, so that a prompt can lift exactly those items, all by
+    the same amount. others: of the modalities besides text, by name.
     """
 
     centre: torch.Tensor
@@ -69,8 +69,8 @@ class ContentSpace:
     def fit(cls, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> ContentSpace:
         carriers = Counter(
             (attribute, word)
-            for attribute in catalogue.word_attributes
-            for words in catalogue.words_of(attribute)
+            for attribute, words_of in facet_words(catalogue).items()
+            for words in words_of
             for word in set(words)
         )
         common = [facet for facet, items in carriers.items() if FEWEST_ITEMS <= items < len(catalogue)]
@@ -102,10 +102,9 @@ class ContentSpace:
         """(n, facets): a one for each facet that an item carries."""
         column = {facet: i for i, facet in enumerate(self.facets)}
         carried = torch.zeros(len(catalogue), len(column))
-        for attribute in dict.fromkeys(attribute for attribute, _ in self.facets):
-            if attribute in catalogue.attributes:
-                for row, words in enumerate(catalogue.words_of(attribute)):
-                    carried[row, [column[attribute, word] for word in words if (attribute, word) in column]] = 1
+        for attribute, words_of in facet_words(catalogue).items():
+            for row, words in enumerate(words_of):
+                carried[row, [column[attribute, word] for word in words if (attribute, word) in column]] = 1
         return carried
 
     def place(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> torch.Tensor:
@@ -152,6 +151,12 @@ class ContentSpace:
             return cls(saved["centre"], saved["directions"], saved["spread"], facets, others)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise PromptrecError(f"{file}: the content space cannot be read ({error}); train again") from None
+
+
+def facet_words(catalogue: Catalogue) -> dict[str, list[list[str]]]:
+    """For each attribute what an item may be asked for by: its words, and of the year its decade, as "1990s"."""
+    found = {"year": [[] if np.isnan(decade) else [f"{decade:.0f}s"] for decade in catalogue.decades]}
+    return found | {attribute: catalogue.words_of(attribute) for attribute in catalogue.word_attributes}
 
 
 def _centred(vectors: Vectors, centre: torch.Tensor) -> torch.Tensor:

@@ -26,15 +26,20 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.seeding import generator
 
 HIDDEN = 256
-STEPS = 800
+STEPS = 1_600
 BATCH = 128
 HALF = BATCH // 2
+NOTHING = 38  # of a batch ask for nothing
+LEAST_SAID = 0.1  # part of a sentence that is the wish; the rest is what asks for nothing
+OFF_TOPIC = 0.9
 ENCODED = 1_024
 EXAMPLE_WEIGHT = 0.2
 STRENGTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
 STEEPNESS = 10.0
-UNSPOKEN = 0.2
+UNSPOKEN = 0.1
+MINOR = 0.3
 SPOKEN = 0.5
+RISE = 0.1
 TEXT_WEIGHT = 1.0
 FACET_WEIGHT = 0.1
 LONGEST_REQUEST = 2_000
@@ -44,25 +49,31 @@ QUOTED = re.compile('[“"「『《]([^“”"「」『』《》]+)[”"」』�
 class RequestNetwork(nn.Module):
     """A sentence vector to a shift of the query within the content space.
 
-    Each facet has a gate that says wanted (1), unwanted (-1) or not spoken of (0) and is steep enough to mean just one
-    of the three: what a request does not speak of keeps each person's own order to the bit, however loud the request.
+    Each facet has a gate that says wanted (1), unwanted (-1), not spoken of (0) or, where the words only hint at it,
+    something between: what a request does not speak of keeps each person's own order to the bit, however loud it is.
     Prefixes and unbounded shifts, tried first, followed requests as well but lost up to half of that order. What no
     facet takes up goes to the items whose texts are like the request: by the cosine of their vectors, each direction
-    divided by how much the items differ in it.
+    divided by how much the items differ in it; but only as far as the request is nearer to an item than sentences that
+    ask for nothing.
     """
 
     centre: Tensor
     likeness: Tensor
+    shown: Tensor
     strength: Tensor
+    quiet: Tensor
 
-    def __init__(self, trained: int, space: ContentSpace, centre: Tensor) -> None:
+    def __init__(self, trained: int, space: ContentSpace, centre: Tensor, items: Tensor) -> None:
         """trained: how many of a query's numbers come before those of the content space; centre: what requests have in
-        common."""
+        common; items: (items, directions) where their texts lie."""
         super().__init__()
         text_width, facets = len(centre), len(space.facets)
         self.trained, self.directions = trained, space.directions.shape[1]
         self.others = space.width - self.directions - facets
+        self.items = items  # no copy, and no part of what is learnt
         self.register_buffer("centre", centre)
+        self.register_buffer("shown", space.directions, persistent=False)
+        self.register_buffer("quiet", torch.tensor(0.0))
         self.register_buffer("likeness", space.directions / space.spread, persistent=False)
         self.register_buffer("strength", torch.tensor(1.0))
         self.hidden = nn.Sequential(nn.Dropout(0.3), nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
@@ -79,10 +90,16 @@ class RequestNetwork(nn.Module):
         gates = torch.sigmoid(gates - STEEPNESS / 2) - torch.sigmoid(-gates - STEEPNESS / 2)
         taken_up = gates.abs().amax(dim=-1, keepdim=True) if gates.shape[-1] else hidden.new_zeros(len(hidden), 1)
         if not self.training:  # what is hardly spoken of is not spoken of
-            gates = torch.where(gates.abs() < UNSPOKEN, 0.0, gates)
+            gates = torch.where(gates.abs() < torch.clamp(MINOR * taken_up, min=UNSPOKEN), 0.0, gates)
             taken_up = (taken_up > SPOKEN).float()
-        towards = self.loudness * F.normalize(centred @ self.likeness, dim=-1) * (1 - taken_up)
+        heard = ((self.nearness(sentences) - self.quiet) / RISE).clamp(0, 1)[:, None]
+        towards = self.loudness * F.normalize(centred @ self.likeness, dim=-1) * heard * (1 - taken_up)
         return self.strength * F.pad(torch.cat([towards, gates], dim=-1), (self.trained, self.others))
+
+    def nearness(self, sentences: Tensor) -> Tensor:
+        """(b,) the cosine with the nearest item, as far as the main directions of the texts show it."""
+        found: Tensor = (F.normalize(sentences - self.centre, dim=-1) @ self.shown @ self.items.T).amax(dim=-1)
+        return found
 
 
 class RequestEncoder:
@@ -140,7 +157,8 @@ class RequestEncoder:
 def _network(backbone: Backbone, centre: Tensor) -> RequestNetwork:
     space = backbone.space
     trained = backbone.prompt_shape.shift - space.width
-    return RequestNetwork(trained, space, centre.cpu()).to(device())
+    texts = backbone.encode_items()[:, trained : trained + space.directions.shape[1]]
+    return RequestNetwork(trained, space, centre.cpu(), texts).to(device())
 
 
 def fit_request_encoder(
@@ -148,20 +166,27 @@ def fit_request_encoder(
     text_encoder: TextEncoder,
     wishes: Sequence[Wish],
     sentences: Vectors,
+    nothing: Vectors,
     examples: Examples,
     seed: int,
 ) -> RequestEncoder:
     """Fit on triples (request, history, next item that the request describes); the backbone does not change.
 
-    wishes and their sentences (n, width); examples: events of training people. A wish is drawn first, so that rare
-    wishes are learnt as well as common ones; half of the histories are of people whose next item fulfils it, half are
-    anybody's. The loss is the cross-entropy towards the frozen model's own distribution over the items that fulfil the
-    wish, which keeps each person's order among them, and, with a smaller weight, towards the next item.
+    wishes and their sentences (n, width); nothing: sentences that ask for nothing; examples: events of training people.
+    The tenth of `nothing` that is nearest to the items is left out: it may be about what this catalogue holds. The
+    others are learnt to change nothing, and are mixed into the wishes, so that half a word is heard as well. A wish is
+    drawn first, so that rare wishes are learnt as well as common ones; half of the histories are of people whose next
+    item fulfils it, half are anybody's. The loss is the cross-entropy towards the frozen model's own distribution over
+    the items that fulfil the wish, which keeps each person's order among them, and, with a smaller weight, towards the
+    next item.
     """
     torch.manual_seed(int(generator(seed, "request encoder").integers(2**31)))
     rng = generator(seed, "request batches")
-    vectors = torch.from_numpy(sentences).to(device())
+    vectors, silent = torch.from_numpy(sentences).to(device()), torch.from_numpy(nothing).to(device())
     network = _network(backbone, vectors.mean(dim=0))
+    near = network.nearness(silent)
+    network.quiet.fill_(near.quantile(OFF_TOPIC))
+    silent = silent[near <= network.quiet]
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=STEPS)
     fulfilling = _examples_by_wish(wishes, examples.targets)
@@ -182,8 +207,13 @@ def fit_request_encoder(
         chosen = torch.from_numpy(np.concatenate([answered, rng.integers(len(examples), size=HALF)])).to(device())
         wished = torch.from_numpy(drawn).to(device())
         frozen = backbone.scale * histories[chosen] @ keys.T
-        wanted = frozen.masked_fill(~fulfilled[asks_for[wished]], -torch.inf).softmax(dim=-1)
-        shifts = network(vectors[wished])
+        asked = fulfilled[asks_for[wished]]
+        asked[-NOTHING:] = True
+        said = torch.from_numpy(rng.uniform(LEAST_SAID, 1, (BATCH, 1)).astype(np.float32)).to(device())
+        said[-NOTHING:] = 0
+        unsaid = silent[torch.from_numpy(rng.integers(len(silent), size=BATCH)).to(device())]
+        wanted = frozen.masked_fill(~asked, -torch.inf).softmax(dim=-1)
+        shifts = network(said * vectors[wished] + (1 - said) * unsaid)
         steered = backbone.scale * (histories[chosen] + shifts) @ keys.T
         loss = F.cross_entropy(steered, wanted) + TEXT_WEIGHT * shifts[:, texts].square().sum(dim=-1).mean()
         loss = loss + FACET_WEIGHT * shifts[:, texts.stop :].abs().sum(dim=-1).mean()

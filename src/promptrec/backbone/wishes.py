@@ -14,7 +14,7 @@ import numpy.typing as npt
 from promptrec.data.catalogue import Catalogue
 from promptrec.seeding import generator
 
-PAIRS = 150
+PAIRS = 150  # of words, and of a word and a decade, in each language
 TITLES = 100
 WORD_WISHES = 6_000
 FEWEST_ITEMS = 5
@@ -27,6 +27,11 @@ class Wish:
     text: str
     language: str
     fulfilled: npt.NDArray[np.bool_]
+
+
+def nothing_asked() -> list[str]:
+    """Everyday sentences, in English and Chinese, that ask a catalogue for nothing."""
+    return [sentence for sentences in wordings()["nothing"].values() for sentence in sentences]
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ def word_wishes(words: list[AttributeWord], role: str) -> list[Wish]:
 
 
 def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], seed: int) -> list[Wish]:
-    """Wishes for attribute words in the training wordings (6,000 at most), for pairs of words, decades and titles."""
+    """Wishes for attribute words in the training wordings (6,000 at most), for pairs of words, decades, words of a
+    decade, and titles."""
     rng, written = generator(seed, "wishes"), wordings()
     words = attribute_words(catalogue, labels)
     wishes = word_wishes(words, "train")
@@ -95,8 +101,15 @@ def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]
             text = written["pair"][language].format(*names)
             wishes.append(Wish(str(rng.choice(forms)).format(text), language, asked))
         for decade, carried in decades.items():
-            text = written["decade"][language].format(decade)
-            wishes += [Wish(form.format(text), language, carried) for form in forms[:3]]
+            for spoken in _spoken(decade):
+                text = written["decade"][language].format(spoken)
+                wishes += [Wish(form.format(text), language, carried) for form in forms[:3]]
+        for _ in range(PAIRS if words and decades else 0):
+            word, decade = words[int(rng.integers(len(words)))], int(rng.choice(list(decades)))
+            both, form = word.carried & decades[decade], str(rng.choice(written["word and decade"][language]))
+            if both.sum() >= FEWEST_ITEMS:
+                name, spoken = word.names.get(language, word.word), str(rng.choice(_spoken(decade)))
+                wishes.append(Wish(form.format(name, spoken), language, both))
     for row in rng.permutation(len(catalogue))[:TITLES]:
         mask = np.zeros(len(catalogue), dtype=bool)
         mask[row] = True
@@ -105,9 +118,11 @@ def training_wishes(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]
 
 
 def _decades(catalogue: Catalogue) -> dict[int, npt.NDArray[np.bool_]]:
-    if "year" not in catalogue.attributes:
-        return {}
-    years = catalogue.items["year"].cast(float, strict=False).fill_null(float("nan")).to_numpy()
-    decades = np.floor(years / 10) * 10
+    decades = catalogue.decades
     found = {int(decade): decades == decade for decade in np.unique(decades[~np.isnan(decades)])}
     return {decade: mask for decade, mask in found.items() if mask.sum() >= FEWEST_ITEMS}
+
+
+def _spoken(decade: int) -> list[str]:
+    """What people call it: 1990, and 90 where that is of the century of which the two figures are usual."""
+    return [str(decade), *([str(decade % 100)] if 1920 <= decade <= 1990 else [])]

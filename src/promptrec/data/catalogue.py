@@ -89,6 +89,14 @@ class Catalogue:
             return [list(words) if words is not None else [] for words in column.to_list()]
         return [[word] if word else [] for word in column.to_list()]
 
+    @cached_property
+    def decades(self) -> npt.NDArray[np.float64]:
+        """(items,) the decade of each item's year, as 1990; NaN where there is none."""
+        if "year" not in self.attributes:
+            return np.full(len(self), np.nan)
+        years: npt.NDArray[np.float64] = self.items["year"].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+        return np.floor(years / 10) * 10
+
     def describe(self, row: int) -> dict[str, Any]:
         """Everything known about one item, as plain values."""
         return self.items.row(row, named=True)

@@ -37,11 +37,8 @@ def vocabulary(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], la
         for phrase, n in counts.most_common()
         if FEWEST_ITEMS <= n <= most and phrase not in known and language_of(phrase) == language
     ]
-    decades = []
-    if "year" in catalogue.attributes:
-        years = catalogue.items["year"].drop_nulls().cast(float).to_numpy()
-        found = np.unique(np.floor(years[np.isfinite(years)] / 10) * 10)
-        decades = [wordings()["decade"][language].format(int(decade)) for decade in found]
+    found = np.unique(catalogue.decades[~np.isnan(catalogue.decades)])
+    decades = [wordings()["decade"][language].format(int(decade)) for decade in found]
     return [*attributes, *decades, *phrases[:MOST_PHRASES]]
 
 
