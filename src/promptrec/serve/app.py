@@ -17,11 +17,11 @@ from promptrec.serve.api.recommend import recommend_routes
 from promptrec.serve.api.users import user_routes
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages import add_pages
+from promptrec.serve.pages.login import add_login
 from promptrec.serve.problems import RESPONSES, add_problems
 from promptrec.serve.schemas import Problem
 from promptrec.serve.security.access import Access
 from promptrec.serve.security.guard import Guard
-from promptrec.serve.security.login import add_login
 
 STATIC = Path(__file__).parent / "static"
 FAMILIES = (recommend_routes, event_routes, item_routes, prompt_routes, user_routes, operation_routes)

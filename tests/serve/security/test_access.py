@@ -110,6 +110,7 @@ def test_a_page_needs_a_key_once_and_then_its_session(guarded: Service, keys: Ke
     asked = client.get("/", headers={"accept": "text/html"})
     assert (asked.status_code, asked.headers["location"]) == (303, "/login")
     assert "Enter a key" in client.get("/login").text
+    assert "请输入密钥" in client.get("/login", headers={"accept-language": "zh-CN,zh;q=0.9"}).text
     assert client.post("/login", data={"key": "prk_wrong"}).status_code == 403
     entered = client.post("/login", data={"key": token})
     cookie = entered.headers["set-cookie"]
