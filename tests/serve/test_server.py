@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -66,6 +68,27 @@ def test_a_server_finishes_what_it_began_and_ends_well(workspace: Path, ends: si
         assert server.wait(30) == 0
         assert server.stderr is not None
         assert "Traceback" not in server.stderr.read()
+
+
+def test_a_thousand_open_connections_leave_room_for_answers(workspace: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard >= 2_048, "this machine lets nobody open two thousand files"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, hard))  # as many systems start a process
+    try:
+        with process(workspace) as (_, client), contextlib.ExitStack() as held:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            where = (client.base_url.host, client.base_url.port)
+            asked = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            open_ones = [held.enter_context(socket.create_connection(where, timeout=10)) for _ in range(999)]
+            for one in open_ones:
+                one.sendall(asked)
+            assert all(one.recv(4_096).startswith(b"HTTP/1.1 200") for one in open_ones)
+            answer = client.post("/v1/recommend", json={"history": ["C0"], "k": 5})
+            assert len(ids(answer)) == 5
+            refused = held.enter_context(socket.create_connection(where, timeout=10))
+            assert refused.recv(4_096).startswith(b"HTTP/1.1 503")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_killed_server_keeps_every_acknowledged_event_once(workspace: Path) -> None:

@@ -27,6 +27,8 @@ from promptrec.prompt.prompt import PromptShape
 from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
 
 PREFIX_TOKENS = 8
+NEIGHBOURS, SHARPNESS = 5, 0.05  # chosen on Beauty's validation, for trained items as if they were new
+PLACED = 1_024  # items together
 
 
 def device() -> torch.device:
@@ -49,8 +51,8 @@ class SequenceBackbone(Backbone):
 
     An item's key is its trained vector, of length one, followed by its place in the content space. Without a prompt the
     second part of a query is zero, so the ranking is the trained network's; a prompt's shift can point at content there
-    without bending what was learnt from behaviour. An item that was not trained on has no id part: content alone makes
-    its vector.
+    without bending what was learnt from behaviour. An item that was not trained on has the vector of those that were
+    and whose contents are like its own.
     """
 
     name = "sequence"
@@ -74,12 +76,12 @@ class SequenceBackbone(Backbone):
         digest.update("\0".join(trained).encode())
         self.fingerprint = digest.hexdigest()
         with torch.no_grad():
-            parts: torch.Tensor = self.network.content_parts(
-                space.content(vectors).to(device()), other_contents(space, len(catalogue), others)
-            )
+            content, seen = space.content(vectors).to(device()), other_contents(space, len(catalogue), others)
+            parts: torch.Tensor = self.network.content_parts(content, seen)
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
-            there = rows >= 0
+            there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
             parts[rows[there]] += self.network.item_id.weight[there]
+            _place_new_items(parts, F.normalize(torch.cat([content, *seen.values()], dim=-1), dim=-1), rows[there])
             self.item_parts = parts
             place = space.place(catalogue, vectors, others).to(device())
             self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
@@ -162,6 +164,19 @@ class SequenceBackbone(Backbone):
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         return backbone
+
+
+def _place_new_items(parts: torch.Tensor, content: torch.Tensor, trained: torch.Tensor) -> None:
+    """Give rows that were not trained on the mean of the trained rows whose contents are nearest, weighted by
+    softmax(cosine / SHARPNESS). What their own content projects to lacks the id part, most of a trained vector, and
+    ranks them too low: on Beauty's held-out items it has a fifth of this one's recall."""
+    new = torch.ones(len(parts), dtype=torch.bool, device=parts.device)
+    new[trained] = False
+    rows = torch.nonzero(new)[:, 0]
+    for some in torch.split(rows, PLACED) if len(trained) else ():
+        cosines, nearest = (content[some] @ content[trained].T).topk(min(NEIGHBOURS, len(trained)))
+        weights = (cosines / SHARPNESS).softmax(dim=-1)
+        parts[some] = torch.einsum("nk,nkw->nw", weights, parts[trained[nearest]])
 
 
 def pad(histories: Sequence[History], length: int, nothing: int) -> tuple[torch.Tensor, torch.Tensor]:

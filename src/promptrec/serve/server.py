@@ -84,6 +84,7 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
 
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING)
     torch.set_num_threads(1)
+    connections.make_room()
     place = Workspace(settings.workspace)
     keys = KeyRing(place.root / KEYS)
     access = Access(keys if keys.keys() else None, _local(settings.host) and not keys.keys(), settings.workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -10,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MOST_CONNECTIONS = 1_000
 ARRIVAL_SECONDS = 10.0
 MOST_HEAD_BYTES = 64 * 1_024
+OTHER_FILES = 256
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -73,3 +75,12 @@ class BoundedProtocol(HttpToolsProtocol):
 def options() -> dict[str, Any]:
     """uvicorn's settings that belong to these bounds."""
     return {"http": BoundedProtocol, "timeout_keep_alive": 5, "timeout_graceful_shutdown": 30, "ws": "none"}
+
+
+def make_room() -> None:
+    """Let this process open as many files as that many connections need: many systems start one with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
