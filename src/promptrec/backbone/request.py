@@ -84,7 +84,7 @@ class RequestNetwork(nn.Module):
 
     def forward(self, sentences: Tensor) -> Tensor:
         """sentences (b, text_width) to shifts (b, trained + what a place in the content space has)."""
-        centred = F.normalize(sentences - self.centre, dim=-1)
+        centred = self._centred(sentences)
         hidden = self.hidden(centred)
         gates = STEEPNESS * self.gates(hidden)
         gates = torch.sigmoid(gates - STEEPNESS / 2) - torch.sigmoid(-gates - STEEPNESS / 2)
@@ -92,14 +92,20 @@ class RequestNetwork(nn.Module):
         if not self.training:  # what is hardly spoken of is not spoken of
             gates = torch.where(gates.abs() < torch.clamp(MINOR * taken_up, min=UNSPOKEN), 0.0, gates)
             taken_up = (taken_up > SPOKEN).float()
-        heard = ((self.nearness(sentences) - self.quiet) / RISE).clamp(0, 1)[:, None]
+        heard = ((self._nearness(centred) - self.quiet) / RISE).clamp(0, 1)[:, None]
         towards = self.loudness * F.normalize(centred @ self.likeness, dim=-1) * heard * (1 - taken_up)
         return self.strength * F.pad(torch.cat([towards, gates], dim=-1), (self.trained, self.others))
 
     def nearness(self, sentences: Tensor) -> Tensor:
         """(b,) the cosine with the nearest item, as far as the main directions of the texts show it."""
-        found: Tensor = (F.normalize(sentences - self.centre, dim=-1) @ self.shown @ self.items.T).amax(dim=-1)
+        return self._nearness(self._centred(sentences))
+
+    def _nearness(self, centred: Tensor) -> Tensor:
+        found: Tensor = (centred @ self.shown @ self.items.T).amax(dim=-1)
         return found
+
+    def _centred(self, sentences: Tensor) -> Tensor:
+        return F.normalize(sentences - self.centre, dim=-1)
 
 
 class RequestEncoder:

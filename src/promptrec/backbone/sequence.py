@@ -81,7 +81,7 @@ class SequenceBackbone(Backbone):
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
             parts[rows[there]] += self.network.item_id.weight[there]
-            _place_new_items(parts, F.normalize(torch.cat([content, *seen.values()], dim=-1), dim=-1), rows[there])
+            _place_new_items(parts, [content, *seen.values()], rows[there])
             self.item_parts = parts
             place = space.place(catalogue, vectors, others).to(device())
             self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
@@ -166,15 +166,19 @@ class SequenceBackbone(Backbone):
         return backbone
 
 
-def _place_new_items(parts: torch.Tensor, content: torch.Tensor, trained: torch.Tensor) -> None:
+def _place_new_items(parts: torch.Tensor, contents: Sequence[torch.Tensor], trained: torch.Tensor) -> None:
     """Give rows that were not trained on the mean of the trained rows whose contents are nearest, weighted by
     softmax(cosine / SHARPNESS). What their own content projects to lacks the id part, most of a trained vector, and
     ranks them too low: on Beauty's held-out items it has a fifth of this one's recall."""
     new = torch.ones(len(parts), dtype=torch.bool, device=parts.device)
     new[trained] = False
     rows = torch.nonzero(new)[:, 0]
-    for some in torch.split(rows, PLACED) if len(trained) else ():
-        cosines, nearest = (content[some] @ content[trained].T).topk(min(NEIGHBOURS, len(trained)))
+    if not len(rows) or not len(trained):
+        return
+    content = contents[0] if len(contents) == 1 else F.normalize(torch.cat(list(contents), dim=-1), dim=-1)
+    like = content[trained]
+    for some in torch.split(rows, PLACED):
+        cosines, nearest = (content[some] @ like.T).topk(min(NEIGHBOURS, len(trained)))
         weights = (cosines / SHARPNESS).softmax(dim=-1)
         parts[some] = torch.einsum("nk,nkw->nw", weights, parts[trained[nearest]])
 
