@@ -19,6 +19,7 @@ LATEST = 30
 LEAST_SHARE = 0.05
 MOST_ITEMS = 2
 MOST_WORDS = 2
+AVERAGED = 1_000
 REQUEST = "request"
 
 Lifts = npt.NDArray[np.float32]
@@ -42,7 +43,8 @@ def reasons(
     """For each item at `rows` what lifts it, and what it has in common with the history.
 
     Each of the latest 30 events, each prompt and the request are left out, and so are the words of the request, one at
-    a time; what the score then loses is what they add to it. The share of a reason is its part of all that was added.
+    a time; what the score then loses, more than the scores of all items lose on average, is what they add to it: a
+    request that pushes the others down lifts the item as well. The share of a reason is its part of all that was added.
     reworded: the prompt of a request in other words.
     """
     latest = query.history.last(LATEST)
@@ -92,8 +94,11 @@ def _measured(
     variants = [Query(latest, query.profile, prompt=query.prompt)]
     variants += [Query(latest.without(i), query.profile, prompt=query.prompt) for i in range(len(latest))]
     variants += [Query(latest, query.profile, prompt=prompt) for prompt in prompts]
-    scores = backbone.score(variants, rows)
+    everything = len(backbone.catalogue)
+    others = np.unique(np.linspace(0, everything - 1, min(everything, AVERAGED)).astype(int))
+    scores = backbone.score(variants, np.concatenate([rows, others]))
     lifts = scores[0] - scores[1:]
+    lifts = lifts[:, : len(rows)] - lifts[:, len(rows) :].mean(axis=1, keepdims=True)
     by_words = np.zeros((len(spans), len(rows)), dtype=np.float32)
     if query.request is not None and lexical is not None:
         lifts *= (1 - lexical.share) / max(float(backbone.score(variants[:1])[0].std()), 1e-12)
