@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from promptrec.backbone.dropout import Dropout
+
 GAPS = 12
 TEXT = "text"
 
@@ -45,9 +47,9 @@ class Layer(nn.Module):
         self.attention_out = nn.Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(4 * width, width)
+            nn.Linear(width, 4 * width), nn.GELU(), Dropout(config.dropout), nn.Linear(4 * width, width)
         )
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor, prefix: Tensor | None, last_only: bool) -> Tensor:
         """x (b, l, width); mask (b, 1, l, l) true where attended; prefix (b, 2, tokens, width). With `last_only`,
@@ -88,8 +90,8 @@ class SequenceNetwork(nn.Module):
         self.gap = nn.Embedding(GAPS, width)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        self.drop = nn.Dropout(config.dropout)
-        self.content_drop = nn.Dropout(config.content_dropout)
+        self.drop = Dropout(config.dropout)
+        self.content_drop = Dropout(config.content_dropout)
         self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log())
         self.project_others = nn.ModuleDict(
             {name: nn.Linear(size, width, bias=False) for name, size in config.modalities.items()}
