@@ -5,7 +5,8 @@
     python bench/adaptation.py --short      three scenarios with 64 examples, people with few events, requests
     python bench/adaptation.py --results    the results, tables and plots of the cells that are there
 
-A cell is a file in bench/work/adaptation; what is there is not run again. The model is that of bench/prompts.py.
+A cell is a file in bench/work/adaptation; what is there is not run again. Of a cell that was not run here the results
+keep what they say. The model is that of bench/prompts.py.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import adaptation_few_shot
 import adaptation_general
 import adaptation_requests
 import adaptation_variety
-from adaptation_results import write_results
+from adaptation_results import RESULT, write_results
 from adaptation_world import WORK, cell
+from earlier import rows_by
 
 SHORT = (
     "general-task",
@@ -61,8 +63,10 @@ def main(arguments: list[str]) -> None:
         for name in wanted:
             print(name, flush=True)
             cell(name, known[name])
-    found = {name: WORK / f"{name}.json" for name in known}
-    write_results({name: json.loads(file.read_text("utf-8")) for name, file in found.items() if file.exists()})
+    files = {name: WORK / f"{name}.json" for name in known}
+    found = {name: rows[0] for name, rows in rows_by("cell", RESULT).items()}
+    found |= {name: json.loads(file.read_text("utf-8")) for name, file in files.items() if file.exists()}
+    write_results({name: found[name] for name in known if name in found})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make bench-language`: prompts inside a language model, part by part, resumed where a part is done.
+"""`make bench-language`: prompts inside a language model, part by part, resumed where a part is done here.
 
     python bench/language.py [PART ...]
 
@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT / "examples/answers"))
 
 from questions import Questions  # noqa: E402
 
+from earlier import goals_by_id, rows_by  # noqa: E402
 from promptrec.data.examples import Examples  # noqa: E402
 from promptrec.data.history import Histories  # noqa: E402
 from promptrec.evaluate.metrics import ndcg  # noqa: E402
@@ -215,7 +216,7 @@ def no_events(name: str, model: str, make: Callable[[Path], list[str]], seeds: t
         for role, (examples, most) in some.items()
     }
     test = Asked(backbone, drawn["test"])
-    usual = content_similarity(recommender, drawn["test"])
+    usual = content_similarity(recommender, drawn["validation"], drawn["test"])
     untuned = test.ndcg(None)
     choose = Asked(backbone, drawn["validation"].take(np.arange(choosing_written)))
     written = {text: choose.ndcg(recommender.requests.prompt(text)).mean() for text in WRITTEN[name]}
@@ -257,23 +258,23 @@ def remember(backbone: Any) -> None:
     backbone.model.read = once
 
 
-def content_similarity(recommender: Recommender, examples: Examples) -> np.ndarray:
+def content_similarity(recommender: Recommender, choosing: Examples, asked: Examples) -> np.ndarray:
     """NDCG@10 of the cosine to the mean vector of the history, vectors of the same model less their mean, which is
-    better here than with it; of the whole history or its last item alone, whichever is better on these people."""
+    better here than with it; of the last item, five, or all of the history, which those of `choosing` decide."""
     vectors = recommender.backbone.items.vectors(recommender.catalogue.texts)
     vectors = F.normalize(vectors - vectors.mean(dim=0), dim=-1)
-    results = []
-    for latest in (1, 5, 1_000):
+
+    def gains(examples: Examples, latest: int) -> np.ndarray:
         ranks = []
         for history, target in zip(examples, examples.targets, strict=True):
-            query = vectors[history.last(latest).rows].mean(dim=0)
-            scores = vectors @ query
+            scores = vectors @ vectors[history.last(latest).rows].mean(dim=0)
             wanted = scores[target].clone()
             scores[history.rows] = -torch.inf
             scores[target] = wanted
             ranks.append(int((scores >= wanted).sum()) - 1)
-        results.append(ndcg(np.array(ranks)))
-    return max(results, key=lambda own: own.mean())
+        return ndcg(np.array(ranks))
+
+    return gains(asked, max((1, 5, 1_000), key=lambda latest: float(gains(choosing, latest).mean())))
 
 
 # --- what is written down
@@ -329,7 +330,8 @@ def main(parts: list[str]) -> None:
         if not file.exists():
             write_json(file, PARTS[part]())
     done = [json.loads((WORK / f"{part}.json").read_text()) for part in PARTS if (WORK / f"{part}.json").exists()]
-    goals = {own["id"]: own for part in done for own in part["goals"]}
+    rows = rows_by("part", RESULT) | {row["part"]: part["rows"] for part in done for row in part["rows"]}
+    goals = goals_by_id(RESULT) | {own["id"]: own for part in done for own in part["goals"]}
     write_json(
         RESULT,
         {
@@ -337,7 +339,7 @@ def main(parts: list[str]) -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "cpu": platform.processor() or platform.machine(),
             "seeds": list(SEEDS),
-            "rows": [row for part in done for row in part["rows"]],
+            "rows": [row for own in rows.values() for row in own],
             "goals": [goals.get(name) or unmeasured(name, *about) for name, about in GOALS.items()],
         },
     )

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from earlier import goals_by_id, rows_by
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder, shares_of_top, shown_items
@@ -200,9 +201,12 @@ def main(parts: list[str]) -> None:
     for part in parts or list(PARTS):
         file = WORK / f"{part}.json"
         if not file.exists():
-            write_json(file, PARTS[part]())
+            write_json(file, {"part": part, **PARTS[part]()})
             print(part, "done", flush=True)
-    done = {part: json.loads((WORK / f"{part}.json").read_text()) for part in PARTS if (WORK / f"{part}.json").exists()}
+    stated = goals_by_id(RESULT)
+    done = {part: rows[0] for part, rows in rows_by("part", RESULT).items()}
+    files = {part: WORK / f"{part}.json" for part in PARTS}
+    done |= {part: json.loads(file.read_text(encoding="utf-8")) for part, file in files.items() if file.exists()}
     write_json(
         RESULT,
         {
@@ -210,8 +214,8 @@ def main(parts: list[str]) -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "cpu": platform.processor() or platform.machine(),
             "seeds": [SEED],
-            "rows": list(done.values()),
-            "goals": goals(done),
+            "rows": [done[part] for part in PARTS if part in done],
+            "goals": [one if one["value"] is not None else stated.get(one["id"], one) for one in goals(done)],
         },
     )
 

@@ -1,6 +1,6 @@
 """The parts of `make bench-models`, each a function that measures and returns its rows; bench/models.py runs them.
 
-Per person values of the test lie beside a part's JSON as `PART--MODEL.npz`, so that intervals are of people.
+Per person values of the test are kept as `PART--MODEL.npz` in bench/results/models, so that intervals are of people.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Bench:
     def __init__(self, trial: bool) -> None:
         self.trial = trial
         self.work = Path("bench/work") / ("models-trial" if trial else "models")
+        self.values = self.work if trial else Path("bench/results/models")
         self.cap = 30.0 if trial else 3600.0
         self.people = 300 if trial else None  # of the split files
 
@@ -183,7 +184,7 @@ def ours(bench: Bench, part: str, data: str, seed: int, *options: str) -> list[R
     started = time.monotonic()
     values = of_ranks(ranked(recommender.backbone, asked, recommender.catalogue))
     row["predict_all_seconds"] = round(time.monotonic() - started, 2)
-    np.savez(bench.work / f"{part}--ours.npz", **values)
+    np.savez_compressed(bench.values / f"{part}--ours.npz", **values)
     long_enough = np.flatnonzero(split.histories.lengths() >= 20)[0]
     one = [recommender.catalogue.ids[row] for row in split.histories.of(int(long_enough)).rows[:20]]
     times = []
@@ -218,7 +219,7 @@ def baselines(bench: Bench, part: str, data: str, seeds: list[int]) -> list[Row]
             rows.append({"model": name, "data": data, "seed": seed, "setting": "default", **spent, **summed_up(values)})
         if kept:
             mean = {metric: np.mean([values[metric] for values in kept], axis=0) for metric in kept[0]}
-            np.savez(bench.work / f"{part}--{name}.npz", **mean)
+            np.savez_compressed(bench.values / f"{part}--{name}.npz", **mean)
     return rows
 
 
@@ -240,7 +241,7 @@ def peer(bench: Bench, part: str, data: str, library: str, setting: str, options
     lists = pl.read_csv(out.with_suffix(".csv"), new_columns=["user", "item", "rank"], schema_overrides=strings)
     places = test.join(lists, on=["user", "item"], how="left", maintain_order="left")["rank"].fill_null(1_000)
     values = of_ranks(places.to_numpy().astype(np.int64) - 1)
-    np.savez(bench.work / f"{part}--peer.npz", **values)
+    np.savez_compressed(bench.values / f"{part}--peer.npz", **values)
     name = f"{library} {options.get('model', 'sasrec')}"
     return [{"model": name, "data": data, "seed": 0, "setting": setting, "whole": spent, **found, **summed_up(values)}]
 

@@ -6,7 +6,7 @@
     python bench/models.py --trial [PART ...] tiny caps, in a folder of its own: proves that everything runs
 
 A part is a file in bench/work/models; what is there is not run again. Training that was cut off goes on from its
-checkpoint. No part trains for more than an hour.
+checkpoint. No part trains for more than an hour. Of a part that was not run here the results keep what they say.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from earlier import goals_by_id, rows_by
 from model_runs import Bench, Row, baselines, cold, growth, ours, peer, summed_up
 from promptrec.workspace import write_json
 
@@ -82,6 +83,7 @@ def main(arguments: list[str]) -> None:
         )
         return
     bench.work.mkdir(parents=True, exist_ok=True)
+    bench.values.mkdir(parents=True, exist_ok=True)
     failed = []
     for name in named or known:
         if not done(bench, name):
@@ -90,8 +92,7 @@ def main(arguments: list[str]) -> None:
             command = [sys.executable, __file__, "--measure", name, *options]
             if subprocess.run(command, check=False).returncode:
                 failed.append(name)
-    target = bench.work / "models.json" if bench.trial else RESULT
-    write_json(target, document(bench, list(known)))
+    write_json(results(bench), document(bench, list(known)))
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}; the logs are in {bench.work}")
 
@@ -106,15 +107,22 @@ def done(bench: Bench, name: str) -> list[Row]:
     return rows
 
 
+def results(bench: Bench) -> Path:
+    return bench.work / "models.json" if bench.trial else RESULT
+
+
 def document(bench: Bench, names: list[str]) -> dict[str, Any]:
-    rows = [row for name in names for row in done(bench, name)]
+    target = results(bench)
+    kept, stated = rows_by("part", target), goals_by_id(target)
+    rows = [row for name in names for row in done(bench, name) or kept.get(name, [])]
+    found = [one if one["value"] is not None else stated.get(one["id"], one) for one in goals(bench, rows)]
     return {
         "command": "make bench-models",
         "date": datetime.now(UTC).date().isoformat(),
         "cpu": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "seeds": sorted({row["seed"] for row in rows}),
         "rows": rows,
-        "goals": goals(bench, rows),
+        "goals": found,
     }
 
 
@@ -198,10 +206,11 @@ def goals(bench: Bench, rows: list[Row]) -> list[Row]:
 
 
 def mean(bench: Bench, data: str, metric: str, seeds: list[int]) -> Row | None:
-    """The mean over seeds with its interval over people; None where nothing was run."""
-    if not seeds:
+    """The mean over seeds with its interval over people; None where the values of a seed's people are not at hand."""
+    files = [bench.values / f"ours-{data}-{seed}--ours.npz" for seed in seeds]
+    if not files or not all(file.exists() for file in files):
         return None
-    each = [np.load(bench.work / f"ours-{data}-{seed}--ours.npz")[metric] for seed in seeds]
+    each = [np.load(file)[metric] for file in files]
     summary = summed_up({metric: np.mean(each, axis=0)})
     return {"value": summary[metric], "low": summary[f"{metric} low"], "high": summary[f"{metric} high"]}
 
@@ -215,14 +224,14 @@ def best(rows: list[Row], model: str, data: str) -> Row | None:
 def lead(bench: Bench, rows: list[Row]) -> Row:
     """The mean NDCG@10 of our seeds less that of the best of all others, peers at their best setting."""
     text = "ndcg@10 on ml100k, mean of five seeds, ahead of the best baseline or peer"
-    seeds = [seed for seed in SEEDS["ml100k"] if (bench.work / f"ours-ml100k-{seed}--ours.npz").exists()]
+    seeds = [seed for seed in SEEDS["ml100k"] if (bench.values / f"ours-ml100k-{seed}--ours.npz").exists()]
     others = {}
-    for file in bench.work.glob("*-ml100k*--*.npz"):
+    for file in bench.values.glob("*-ml100k*--*.npz"):
         if not file.name.startswith("ours-"):
             others[file.stem.replace("--peer", "").split("--")[-1]] = np.load(file)["ndcg@10"]
     if not seeds or not others:
         return goal("ml100k-lead", text, 0.0, None, "not run")
-    each = [np.load(bench.work / f"ours-ml100k-{seed}--ours.npz")["ndcg@10"] for seed in seeds]
+    each = [np.load(bench.values / f"ours-ml100k-{seed}--ours.npz")["ndcg@10"] for seed in seeds]
     own = np.mean(each, axis=0)
     others = {name: values for name, values in others.items() if len(values) == len(own)}  # a trial's peers have fewer
     first = max(others, key=lambda name: float(others[name].mean()))

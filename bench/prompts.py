@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from earlier import rows_by
 from promptrec.data.sources import fetch
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
@@ -54,7 +55,8 @@ def main(asked: list[str]) -> None:
         file = WORK / f"{name}.json"
         if name in asked or not (asked or file.exists()):
             write_json(file, {"part": name, **run()})
-    write_json(RESULT, document({name: read(name) for name in parts}))
+    kept = rows_by("part", RESULT)
+    write_json(RESULT, document({name: read(name) or next(iter(kept.get(name, [])), None) for name in parts}))
     print(json.dumps(json.loads(RESULT.read_text())["goals"], indent=1))
 
 
