@@ -166,11 +166,6 @@ class SequenceNetwork(nn.Module):
             x = layer(x, mask, own, last_only and depth == len(self.layers) - 1)
         return F.normalize(self.norm(x), dim=-1)
 
-    def logits(self, queries: Tensor, items: Tensor) -> Tensor:
-        """Cosine of queries (..., width), already of length one, and items (n, width), over the learnt temperature."""
-        scaled: Tensor = self.log_scale.exp() * queries @ F.normalize(items, dim=-1).T
-        return scaled
-
 
 def gap_buckets(times: Tensor) -> Tensor:
     """The time since the event before in logarithmic buckets: 0 for none or unknown, then a factor of four each."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.nn import LinearCrossEntropyOptions
 
 from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
@@ -43,6 +44,7 @@ SHORT_HISTORIES = Settings(
 )
 PATIENCE = 10
 FULL_SOFTMAX_ITEMS = 5_000
+MANY_LOGITS = 8_000_000  # more do not fit a processor's cache, and are computed in parts
 
 
 def train_sequence(
@@ -172,12 +174,11 @@ def _loss(
     rows, times = pad(histories, network.config.length + 1, nothing)
     rows, times = rows.to(content.device), times.to(content.device)
     if nothing <= FULL_SOFTMAX_ITEMS:
-        logits, targets = _logits_and_targets(network, network.item_vectors(content, others=seen), rows, times)
-        if len(known) < nothing:
-            held_out = torch.ones(nothing, dtype=torch.bool, device=content.device)
-            held_out[torch.from_numpy(known).to(content.device)] = False
-            logits = logits.masked_fill(held_out, -torch.inf)
-        return F.cross_entropy(logits, targets)
+        items, right = network.item_vectors(content, others=seen), torch.from_numpy(known).to(content.device)
+        queries, targets = _queries_and_targets(network, items, rows, times)
+        place = torch.searchsorted(right, targets)
+        options = LinearCrossEntropyOptions() if len(queries) * len(right) > MANY_LOGITS else None
+        return F.linear_cross_entropy(queries, F.normalize(items[right], dim=-1), place, options=options)
     # Only the items that this batch has or draws are computed.
     sampled = torch.from_numpy(known[rng.integers(len(known), size=negatives)]).to(rows.device)
     there = rows < nothing
@@ -185,15 +186,17 @@ def _loss(
     own = places[: len(places) - negatives]
     local = torch.full_like(rows, len(candidates))
     local[there] = own
-    logits, targets = _logits_and_targets(network, network.item_vectors(content, candidates, seen), local, times)
+    items = network.item_vectors(content, candidates, seen)
+    queries, targets = _queries_and_targets(network, items, local, times)
     counts = torch.bincount(own, minlength=len(candidates)) + negatives / len(known)
-    return F.cross_entropy(logits - counts.log(), targets)
+    return F.cross_entropy(queries @ F.normalize(items, dim=-1).T - counts.log(), targets)
 
 
-def _logits_and_targets(
+def _queries_and_targets(
     network: SequenceNetwork, items: torch.Tensor, rows: torch.Tensor, times: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(m, n) and (m,): for every event but the first of each history, all `items` and the one that came."""
+    """(m, width) and (m,): for every event but the first of each history what is compared, as loud as the learnt
+    temperature has it, and the item that came."""
     inputs, targets = rows[:, :-1], rows[:, 1:]
     real = inputs < len(items)
-    return network.logits(network(items, inputs, times[:, :-1])[real], items), targets[real]
+    return network.log_scale.exp() * network(items, inputs, times[:, :-1])[real], targets[real]
