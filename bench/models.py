@@ -2,7 +2,7 @@
 
     python bench/models.py                    every part that is not done yet
     python bench/models.py PART ...           these parts; `--parts` lists them
-    python bench/models.py --table            the Markdown tables of docs/benchmarks.md, from the results
+    python bench/models.py --table            the tables of docs/benchmarks.md anew, from the results
     python bench/models.py --trial [PART ...] tiny caps, in a folder of its own: proves that everything runs
 
 A part is a file in bench/work/models; what is there is not run again. Training that was cut off goes on from its
@@ -28,6 +28,7 @@ from model_runs import Bench, Row, baselines, cold, growth, ours, peer, summed_u
 from promptrec.workspace import write_json
 
 RESULT = Path("bench/results/models.json")
+PAGE, BEGIN, END = Path("docs/benchmarks.md"), "<!-- results -->", "<!-- end of results -->"
 EVALUATED = Path("bench/results/evaluate.json")
 SEEDS = {"beauty": [0, 1, 2], "ml1m": [0, 1, 2], "ml100k": [0, 1, 2, 3, 4]}
 GROWTH = (1_000_000, 3_000_000, 10_000_000)
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> None:
         print("\n".join(f"{name}{'  done' if done(bench, name) else ''}" for name in known))
         return
     if "--table" in arguments:
-        print(table(document(bench, list(known))))
+        write_tables(document(bench, list(known)))
         return
     if "--measure" in arguments:
         write_json(
@@ -92,7 +93,10 @@ def main(arguments: list[str]) -> None:
             command = [sys.executable, __file__, "--measure", name, *options]
             if subprocess.run(command, check=False).returncode:
                 failed.append(name)
-    write_json(results(bench), document(bench, list(known)))
+    found = document(bench, list(known))
+    write_json(results(bench), found)
+    if not bench.trial:
+        write_tables(found)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}; the logs are in {bench.work}")
 
@@ -278,8 +282,13 @@ def speed(rows: list[Row], library: str, target: float) -> Row:
     return goal(f"speed-{library}", text, target, {"value": seconds / took}, note, least=True, also=no_more)
 
 
+def write_tables(document: dict[str, Any]) -> None:
+    """The goals and the rows as Markdown, in place of those on the page."""
+    before, _, after = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table(document)}\n\n{END}{after.partition(END)[2]}", encoding="utf-8")
+
+
 def table(document: dict[str, Any]) -> str:
-    """The goals and the rows as Markdown."""
     lines = ["| goal | what | target | value (95% interval) | met | note |", "|---|---|---|---|---|---|"]
     for one in document["goals"]:
         value = "not run" if one["value"] is None else f"{one['value']:.4g}"
