@@ -34,6 +34,27 @@ def test_words_are_seen_at_work_then_saved_then_rolled_back(page: Page) -> None:
     expect(page.locator("#column-1 .card").first).to_be_visible()
 
 
+def test_what_is_typed_stands_in_the_address(page: Page) -> None:
+    page.goto("/prompts")
+    page.get_by_label("What it should say").press_sequentially("轻松的喜剧")
+    page.locator("#tune-name").fill("loved")
+    page.get_by_label("Scenario").fill("rating = 5")
+    page.goto(page.evaluate("location.href"))
+    expect(page.get_by_label("What it should say")).to_have_value("轻松的喜剧")
+    expect(page.locator("#preview")).to_contain_text("With these words")
+    expect(page.get_by_label("Scenario")).to_have_value("rating = 5")
+    expect(page.locator("#tune-name")).to_have_value("loved")
+    expect(page.locator("#name")).to_have_value("")
+    page.goto("/quality")
+    page.locator("#evaluate summary").click()
+    page.locator("#evaluate-scenario").fill("rating = 4")
+    page.locator("#protocol").select_option("scenario")
+    page.get_by_role("link", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.locator("#evaluate-scenario")).to_have_value("rating = 4")
+    expect(page.locator("#protocol")).to_have_value("scenario")
+
+
 def test_a_written_prompt_says_what_it_lifts_and_sinks(page: Page) -> None:
     page.goto("/prompts/laughs")
     does = page.locator("#does")

@@ -16,7 +16,7 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.library import check_name
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.jobs import Job, Jobs, Verb
-from promptrec.serve.pages.rendering import form_of, go, render
+from promptrec.serve.pages.rendering import form_of, go, render, typed_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.trying import prompt_names
 
@@ -52,7 +52,8 @@ def job_pages(engine: Engine) -> APIRouter:
     @routes.get("/jobs/{id_}")
     def one(http: Request, id_: str) -> HTMLResponse:
         job = jobs.of(id_)
-        return render(http, "job.html", job=job, typed=job.given, **result_of(job), **choices(engine))
+        typed = typed_in(http, job.verb, job.given)
+        return render(http, "job.html", job=job, typed=typed, **result_of(job), **choices(engine))
 
     @routes.post("/jobs/{id_}/cancel")
     def cancel(id_: str) -> Response:

@@ -13,10 +13,11 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary, check_name
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.asked import Asked
+from promptrec.serve.pages.job_pages import FIELDS
 from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.readings import KEYS, Readings
-from promptrec.serve.pages.rendering import form_of, go, language_of, render, words_in
+from promptrec.serve.pages.rendering import form_of, go, language_of, render, typed_in, words_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import PLAIN, WORDS
 from promptrec.serve.pages.trying import checked, history_of, lists
@@ -30,14 +31,15 @@ def prompt_pages(engine: Engine) -> APIRouter:
     def overview(http: Request, status: int = 200, problem: str = "", **typed: str) -> HTMLResponse:
         active = [card for card in library.describe() if card["active"]]
         users = engine.current.recommender.dataset.histories.users
-        shown = {"name": "", "text": "", "person": users[0] if users else "", "scenario": "", "start": "", **typed}
+        empty = {"name": "", "text": "", "person": users[0] if users else ""}
         return render(
             http,
             "prompts.html",
             status,
             prompts=[{**card, "plot": _change(card), "count": len(library.versions(card["name"]))} for card in active],
             jobs=jobs.latest("tune"),
-            typed=shown,
+            written={**typed_in(http, "write", empty), **typed},
+            typed=typed_in(http, "tune", dict.fromkeys(FIELDS["tune"], "")),
             problem=problem,
             most=MOST_REQUEST,
         )

@@ -12,7 +12,7 @@ from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.job_pages import FIELDS, choices
 from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
-from promptrec.serve.pages.rendering import render
+from promptrec.serve.pages.rendering import render, typed_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.workspace import Workspace, read_json
 
@@ -31,7 +31,7 @@ def quality_pages(engine: Engine) -> APIRouter:
             raise NotFoundError(f"evaluation {run!r} is not in this workspace")
         form = {
             "verb": "evaluate",
-            "typed": dict.fromkeys(FIELDS["evaluate"], ""),
+            "typed": typed_in(http, "evaluate", dict.fromkeys(FIELDS["evaluate"], "")),
             "jobs": jobs.latest("evaluate"),
             **choices(engine),
         }

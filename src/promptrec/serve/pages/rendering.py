@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "promptrec_language"
+LONGEST = 2_000
 _WORDS = Path(__file__).parent / "words"
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -57,6 +58,11 @@ def language_of(http: Request) -> str:
         except ValueError:
             continue
     return next((name for _, _, name in sorted(accepted) if name in LANGUAGES), "en")
+
+
+def typed_in(http: Request, form: str, otherwise: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the fields of a form: what the address says (`form.field=`, see page.js), else `otherwise`."""
+    return {field: http.query_params.get(f"{form}.{field}", value)[:LONGEST] for field, value in otherwise.items()}
 
 
 def render(http: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

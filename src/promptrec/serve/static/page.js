@@ -67,11 +67,30 @@ document.addEventListener("htmx:afterSwap", (event) => {
   // The search goes on after a choice; another button's place is taken by its successor or by the lists.
   if (from === "add" || from === "drop" || from === "person") $("search")?.focus();
   else if (document.activeElement === document.body && from) $("page")?.querySelector("select, button.main")?.focus({ preventScroll: true });
+  linkLanguages();
+});
+
+function linkLanguages() {
   for (const link of document.querySelectorAll("[data-switch]")) {
     const address = new URL(location.href);
     address.searchParams.set("lang", link.dataset.switch);
     link.href = address.search;
   }
+}
+
+// What is typed into a form stands in the address, which can be sent to a colleague, before anything is saved.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-typed]");
+  if (!form) return;
+  const address = new URL(location.href);
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    const name = `${form.dataset.typed}.${field.name}`;
+    if (field.value) address.searchParams.set(name, field.value);
+    else address.searchParams.delete(name);
+  }
+  history.replaceState(history.state, "", address);
+  linkLanguages();
 });
 
 // What was typed before the new field had its listeners is looked for, too.
