@@ -42,7 +42,7 @@ class Scorer(Protocol):
 class Pace:
     """How much tuning may ask of a backbone: steps of `batch` examples, a look at validation every `check_every` of
     them on up to `chooses` examples; `scored` examples at most score a prompt, and `read` histories tell what it says.
-    rate: the learning rate of all but a shift and a gate.
+    moving: the learning rate of a shift and a gate; rate: of all else.
     """
 
     steps: int = 300
@@ -51,6 +51,7 @@ class Pace:
     chooses: int = 500
     scored: int = 2_000
     read: int = 100
+    moving: float = 3e-3
     rate: float = 1e-2
 
 

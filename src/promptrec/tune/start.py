@@ -23,7 +23,7 @@ INITIAL = ("TEXT", "SAMPLE_VOCAB", "RANDOM")
 SHIFTING = ("directions", "shift")  # what every backbone takes
 RANK = 2
 NOISE = 0.02
-RATES = {"shift": 3e-3, "gate": 3e-3, "along": 3e-3}
+MOVING = ("shift", "gate", "along")
 ADDED = ("shift", "gate")
 
 Tensors = dict[str, torch.Tensor]
@@ -151,8 +151,9 @@ class Tunable:
 
     def groups(self) -> list[dict[str, object]]:
         """What an optimiser takes: each leaf with its learning rate."""
+        pace = self.backbone.pace
         return [
-            {"params": [leaf], "lr": RATES.get(name, self.backbone.pace.rate)} for name, leaf in self.leaves.items()
+            {"params": [leaf], "lr": pace.moving if name in MOVING else pace.rate} for name, leaf in self.leaves.items()
         ]
 
     def tensors(self) -> Mapping[str, torch.Tensor]:

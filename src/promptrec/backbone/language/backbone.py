@@ -47,7 +47,7 @@ class LanguageBackbone(Backbone):
 
     name = "language"
     placed = False
-    pace = Pace(steps=250, batch=16, check_every=25, chooses=200, scored=500, read=10, rate=5e-3)
+    pace = Pace(steps=250, batch=16, check_every=25, chooses=200, scored=500, read=10, moving=1e-3, rate=5e-3)
 
     def __init__(
         self,
