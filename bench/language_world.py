@@ -30,12 +30,13 @@ SEEDS = (0, 1, 2)
 
 def workspace(name: str, model: str, source: Callable[[Path], list[str]]) -> Recommender:
     """The trained recommender of a data set, made where it is missing; source: what `promptrec data` is told."""
-    place = WORK / name
+    place, program = WORK / name, str(Path(sys.executable).parent / "promptrec")
     if not (place / "dataset/manifest.json").exists():
         place.mkdir(parents=True, exist_ok=True)
-        command = [str(Path(sys.executable).parent / "promptrec"), "data", *source(place)]
-        subprocess.run([*command, "-w", str(place)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        command = [program, "data", *source(place), "-w", str(place)]
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     if not (place / "backbone/current").exists():
+        subprocess.run([program, "models", "fetch", model], check=True, stdout=subprocess.DEVNULL)
         train_language(Workspace(place), model)
     return Recommender.load(place)
 

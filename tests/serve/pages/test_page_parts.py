@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from starlette.datastructures import QueryParams
 
+from promptrec.data.scenario import match
+from promptrec.errors import PromptrecError
+from promptrec.prompt.library import check_name
 from promptrec.recommender import Recommender
 from promptrec.serve.pages.asked import Asked
 from promptrec.serve.pages.clicks import arms, wilson
 from promptrec.serve.pages.plots import intervals
+from promptrec.serve.pages.problems import problem_in_words
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import LANGUAGES, coded, words_in
 from promptrec.serve.pages.steering import Steering
@@ -69,6 +75,24 @@ def test_every_reason_of_the_ranker_is_translated(recommender: Recommender) -> N
     assert any(reason.startswith("fits your request") for reason in reasons)
     chinese = [in_words(reason, words_in("zh")) for reason in reasons]
     assert all(any("一" <= letter <= "鿿" for letter in reason) for reason in chinese), chinese
+
+
+def test_what_forms_refuse_is_translated(recommender: Recommender) -> None:
+    refused: list[Callable[[], object]] = [
+        lambda: check_name("No Such Name"),
+        lambda: match(recommender.dataset, "rating >"),
+        lambda: match(recommender.dataset, "stars = 5"),
+        lambda: match(recommender.dataset, "rating + 1"),
+        lambda: match(recommender.dataset, "rating = 77"),
+        lambda: recommender.library.load("nothing"),
+        lambda: recommender.catalogue.row("nothing"),
+    ]
+    for refuse in refused:
+        with pytest.raises(PromptrecError) as raised:
+            refuse()
+        chinese = problem_in_words(str(raised.value), words_in("zh"))
+        assert any("一" <= letter <= "鿿" for letter in chinese), chinese
+    assert problem_in_words("of no known kind", words_in("zh")) == "of no known kind"
 
 
 def test_intervals_lie_on_one_scale_with_zero() -> None:

@@ -16,7 +16,8 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.library import check_name
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.jobs import Job, Jobs, Verb
-from promptrec.serve.pages.rendering import form_of, go, render, typed_in
+from promptrec.serve.pages.problems import problem_in_words
+from promptrec.serve.pages.rendering import form_of, go, language_of, render, typed_in, words_in
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.trying import prompt_names
 
@@ -38,7 +39,8 @@ def job_pages(engine: Engine) -> APIRouter:
         try:
             id_ = await asyncio.to_thread(lambda: jobs.start(verb, given, arguments(engine, given)))
         except PromptrecError as error:
-            return render(http, "job_form.html", 422, verb=verb, typed=given, problem=str(error), **choices(engine))
+            problem = problem_in_words(str(error), words_in(language_of(http)))
+            return render(http, "job_form.html", 422, verb=verb, typed=given, problem=problem, **choices(engine))
         return go(f"/jobs/{id_}")
 
     @routes.post("/tunings")

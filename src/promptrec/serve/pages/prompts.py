@@ -16,6 +16,7 @@ from promptrec.serve.pages.asked import Asked
 from promptrec.serve.pages.job_pages import FIELDS
 from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
+from promptrec.serve.pages.problems import problem_in_words
 from promptrec.serve.pages.readings import KEYS, Readings
 from promptrec.serve.pages.rendering import form_of, go, language_of, render, typed_in, words_in
 from promptrec.serve.pages.routing import page_router
@@ -40,7 +41,7 @@ def prompt_pages(engine: Engine) -> APIRouter:
             jobs=jobs.latest("tune"),
             written={**typed_in(http, "write", empty), **typed},
             typed=typed_in(http, "tune", dict.fromkeys(FIELDS["tune"], "")),
-            problem=problem,
+            problem=problem_in_words(problem, words_in(language_of(http))),
             most=MOST_REQUEST,
         )
 
@@ -71,7 +72,7 @@ def prompt_pages(engine: Engine) -> APIRouter:
         try:
             found = readings.of(name, version)
         except PromptrecError as error:
-            problem = str(error)
+            problem = problem_in_words(str(error), words_in(language_of(http)))
         return render(http, "reading.html", reading=found, parts=KEYS, problem=problem)
 
     @routes.get("/page/preview")

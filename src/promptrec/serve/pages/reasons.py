@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from promptrec.serve.pages.rendering import Words
 
@@ -20,12 +21,22 @@ _KINDS = {
 
 def in_words(reason: str, words: Words) -> str:
     """The reason as a sentence of `words`; as it is where it is of no known kind."""
-    for kind, pattern in _KINDS.items():
-        found = pattern.fullmatch(reason)
+    found = in_words_of(reason, _KINDS, "reason", words)
+    if found is None:
+        return reason
+    sentence, parts = found
+    if "most" in parts:
+        sentence += words("reason.most", most=parts["most"].replace(" and ", words("reason.and")))
+    return sentence
+
+
+def in_words_of(
+    text: str, kinds: Mapping[str, re.Pattern[str]], prefix: str, words: Words
+) -> tuple[str, dict[str, str]] | None:
+    """The sentence `prefix.kind` of the first kind that `text` is of, and what was filled in; None where of none."""
+    for kind, pattern in kinds.items():
+        found = pattern.fullmatch(text)
         if found:
             parts = {name: value for name, value in found.groupdict().items() if value}
-            sentence = words(f"reason.{kind}", **parts) if parts else words(f"reason.{kind}")
-            if "most" in parts:
-                sentence += words("reason.most", most=parts["most"].replace(" and ", words("reason.and")))
-            return sentence
-    return reason
+            return (words(f"{prefix}.{kind}", **parts) if parts else words(f"{prefix}.{kind}")), parts
+    return None
