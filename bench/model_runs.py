@@ -76,6 +76,8 @@ class Bench:
         self.trial = trial
         self.work = Path("bench/work") / ("models-trial" if trial else "models")
         self.values = self.work if trial else Path("bench/results/models")
+        for folder in (self.work, self.values):
+            folder.mkdir(parents=True, exist_ok=True)
         self.cap = 30.0 if trial else 3600.0
         self.people = 300 if trial else None  # of the split files
 

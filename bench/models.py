@@ -83,8 +83,6 @@ def main(arguments: list[str]) -> None:
             bench.work / f"{named[0]}.part.json", {"load": os.getloadavg()[0], "rows": known[named[0]](named[0])}
         )
         return
-    bench.work.mkdir(parents=True, exist_ok=True)
-    bench.values.mkdir(parents=True, exist_ok=True)
     failed = []
     for name in named or known:
         if not done(bench, name):
