@@ -29,6 +29,14 @@ def recommender(trained: Path) -> Recommender:
 
 
 @pytest.fixture(scope="session")
+def with_room(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """The same trained with seed 1: at seed 0 it answers so well (NDCG@10 .95) that tuning has little left to learn."""
+    workspace = Workspace(tmp_path_factory.mktemp("with-room"))
+    small_world().save(workspace.dataset)
+    return train(workspace, seed=1)
+
+
+@pytest.fixture(scope="session")
 def factorized(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     """The same with the `factorization` backbone."""
     workspace = Workspace(tmp_path_factory.mktemp("factorized"))

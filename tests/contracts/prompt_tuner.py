@@ -24,9 +24,9 @@ class PromptTunerContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def subject(cls, recommender: Recommender) -> Recommender:
+    def subject(cls, with_room: Recommender) -> Recommender:
         """A recommender on the small world, where people give the even films five stars."""
-        return recommender
+        return with_room
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -48,7 +48,7 @@ class PromptTunerContract:
         people = np.concatenate([split.validation, split.test])
         asked = split.matching(people, match(subject.dataset, EVEN_FILMS))
         without, steered = (ndcg_per_example(subject.backbone, asked, p).mean() for p in (None, tuned))
-        assert steered > without + 0.01
+        assert steered > without + 0.02
 
     def test_the_model_is_bit_identical(self, subject: Recommender, before: tuple[str, str], tuned: Prompt) -> None:
         assert (fingerprint(subject.backbone.network), fingerprint(subject.requests.network)) == before
