@@ -1,6 +1,6 @@
-"""`make bench-language`: prompts inside a language model, part by part, resumed where a part is done here.
+"""`make bench-language`: prompts inside a language model; `python bench/language.py PART ...` runs some of its parts.
 
-python bench/language.py [PART ...]
+A part is a file in bench/work/language; what is there is not run again.
 """
 
 from __future__ import annotations

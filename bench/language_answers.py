@@ -12,7 +12,7 @@ import polars as pl
 import torch
 import torch.nn.functional as F
 
-from language_world import ROOT, SEEDS, WORK, data, goal, interval, remember, tuned, workspace
+from language_world import ROOT, SEEDS, WORK, data, goal, interval, remember, standardised, tuned, workspace
 
 sys.path.insert(0, str(ROOT / "examples/answers"))
 
@@ -119,11 +119,6 @@ def crossed_blend(questions: Questions, scores: np.ndarray, by_words: np.ndarray
     """Ranks of a blend with words, whose share is chosen for each part on the others."""
     meaning = standardised(scores)
     return questions.crossed({share: questions.ranks(share * by_words + (1 - share) * meaning) for share in SHARES})
-
-
-def standardised(scores: np.ndarray) -> np.ndarray:
-    centred = scores - scores.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9)
 
 
 def note(text: str, difference: np.ndarray) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from language_world import WORK, ranks_of, ratio_interval
+from language_world import WORK, interval, ranks_of, ratio_interval, standardised
 from promptrec.data.examples import Examples
 from promptrec.data.sources import fetch
 from promptrec.evaluate.metrics import ndcg
-from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.evaluate.significance import paired_difference
 from promptrec.language_training import train_language
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
@@ -63,7 +63,7 @@ def helps_trained() -> dict[str, Any]:
     for kind, own in gains.items():
         for way, values in own.items():
             row = {"part": "helps-trained", "questions": kind, "way": way, "share": chosen.get((kind, way))}
-            rows.append({**row, **bootstrap_interval(values, 0)})
+            rows.append({**row, **interval(values)})
         found = differences[kind] = paired_difference(own["mixed"], own["sequence"], 0)
         notes.append(f"{kind} {found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})")
     ratio = ratio_interval(gains["cold items"]["mixed"], gains["cold items"]["sequence"])
@@ -96,7 +96,7 @@ def scores_of(sequence: Recommender, language: Recommender, examples: Examples) 
     found = []
     for backbone in (sequence.backbone, language.backbone):
         own = np.concatenate([backbone.score(queries[i : i + 128]) for i in range(0, len(queries), 128)])
-        found.append((own - own.mean(axis=1, keepdims=True)) / np.maximum(own.std(axis=1, keepdims=True), 1e-9))
+        found.append(standardised(own))
     return found[0], found[1]
 
 

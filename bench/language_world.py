@@ -77,6 +77,12 @@ def ranks_of(scores: np.ndarray, examples: Examples) -> np.ndarray:
     return np.array(ranks)
 
 
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """(n, items) scores, each row with mean 0 and spread 1."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9)
+
+
 def interval(values: np.ndarray) -> dict[str, float]:
     return {key: float(value) for key, value in bootstrap_interval(values, 0).items()}
 

@@ -17,9 +17,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from promptrec.serve.schemas import MOST_REQUEST
+
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "promptrec_language"
-LONGEST = 2_000
 _WORDS = Path(__file__).parent / "words"
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -62,7 +63,7 @@ def language_of(http: Request) -> str:
 
 def typed_in(http: Request, form: str, otherwise: Mapping[str, str]) -> dict[str, str]:
     """What stands in the fields of a form: what the address says (`form.field=`, see page.js), else `otherwise`."""
-    return {field: http.query_params.get(f"{form}.{field}", value)[:LONGEST] for field, value in otherwise.items()}
+    return {field: http.query_params.get(f"{form}.{field}", value)[:MOST_REQUEST] for field, value in otherwise.items()}
 
 
 def render(http: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
