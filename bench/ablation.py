@@ -4,19 +4,17 @@
 
 MovieLens-100K has the default settings but one, 80% of the people, seeds 0 and 1. Beauty (PROMPTREC_DATA/beauty) has
 those of short histories but one, everybody, 15 epochs, seed 0. Only validation is looked at. What was run before (in
-bench/work) is kept.
+bench/work) is kept. The tables go into docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +22,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
+from marked import write_between
 from model_runs import Bench
 from promptrec.backbone import network, training
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
@@ -31,8 +30,10 @@ from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Split
 from promptrec.workspace import write_json
+from result import results
 
 WORK, RESULT = Path("bench/work/ablation"), Path("bench/results/ablation.json")
+PAGE = Path("docs/benchmarks.md")
 SEEDS = {"ml100k": (0, 1), "beauty": (0,)}
 PEOPLE_OUT = {"ml100k": 0.2, "beauty": 0.0}
 
@@ -128,18 +129,36 @@ def run(data: str, dataset: Dataset, vectors: np.ndarray, choice: Choice, seed: 
 
 
 def write_results() -> None:
-    rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(WORK.glob("*.json"))]
-    write_json(
-        RESULT,
-        {
-            "command": "make bench-ablation",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cpu": platform.processor() or platform.machine(),
-            "seeds": sorted({row["seed"] for row in rows}),
-            "rows": rows,
-            "goals": [],
-        },
+    files = sorted(
+        WORK.glob("*.json"), key=lambda file: [int(part) if part.isdigit() else part for part in file.stem.split("-")]
     )
+    rows = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    write_between(PAGE, "ablation", "\n\n".join(table(data, rows) for data in CHOICES))
+    write_json(RESULT, results("make bench-ablation", sorted({row["seed"] for row in rows}), rows, []))
+
+
+def table(data: str, rows: list[dict[str, Any]]) -> str:
+    """The choices of one dataset as Markdown, the best first; of each the mean over its seeds."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["data"] == data:
+            found.setdefault(row["choice"], []).append(row)
+    means = {
+        choice: {name: float(np.mean([row[name] for row in own])) for name in ("validation_ndcg@10", "cpu_seconds")}
+        for choice, own in found.items()
+    }
+    reference = means.get("as it is", {}).get("validation_ndcg@10", float("nan"))
+    lines = [
+        f"**{data}**",
+        "",
+        "| what differs | validation NDCG@10 | against as it is | best epoch | CPU s |",
+        "|---|---|---|---|---|",
+    ]
+    for choice, mean in sorted(means.items(), key=lambda one: -one[1]["validation_ndcg@10"]):
+        value, seconds = mean["validation_ndcg@10"], mean["cpu_seconds"]
+        epochs = ", ".join(str(row["best_epoch"]) for row in found[choice])
+        lines.append(f"| {choice} | {value:.4f} | {value - reference:+.4f} | {epochs} | {seconds:,.0f} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

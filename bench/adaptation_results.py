@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from adaptation_plots import draw
 from adaptation_tables import tables
 from adaptation_world import SCENARIOS, SEED
 from promptrec.workspace import write_json
+from result import goal, results
 
 RESULT = Path("bench/results/adaptation.json")
 PAGE, MARK = Path("docs/adaptation.md"), "<!-- results -->"
@@ -24,25 +22,12 @@ ALLOWED = 0.005
 
 def write_results(cells: Cells) -> None:
     goals = [*few_shot(cells), large_data(cells), cold_people(cells), *requests(cells), variety(cells), general(cells)]
-    document = {
-        "command": "make bench-adaptation",
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "seeds": [SEED],
-        "goals": goals,
-        "rows": list(cells.values()),
-    }
-    write_json(RESULT, document)
+    write_json(RESULT, results("make bench-adaptation", [SEED], list(cells.values()), goals))
     before = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
     PAGE.write_text(f"{before}{MARK}\n\n{tables(cells)}", encoding="utf-8")
     draw(cells, Path("docs/adaptation.png"))
     for one in goals:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
-
-
-def goal(name: str, text: str, target: Any, value: float | None, met: bool | None, note: str = "") -> dict[str, Any]:
-    found = {"id": name, "goal": text, "target": target, "value": value, "low": None, "high": None, "met": met}
-    return {**found, "note": note or ("" if value is not None else "not run yet")}
 
 
 def few_shot(cells: Cells) -> list[dict[str, Any]]:
@@ -56,7 +41,7 @@ def few_shot(cells: Cells) -> list[dict[str, Any]]:
     value = min(len(ahead) for ahead in at.values()) if len(at) == 3 else None
     note = "; ".join(f"{size}: {len(ahead)} of 6 ({', '.join(ahead)})" for size, ahead in at.items())
     text = "scenarios of six where the chosen prompt is ahead of all fine-tuning and scratch, at 16, 64 and 512"
-    return [goal("few-shot", text, 5, value, None if value is None else value >= 5, note)]
+    return [goal("few-shot", text, 5, value, note)]
 
 
 def _lead(cell: dict[str, Any], rival: str) -> dict[str, float]:
@@ -69,7 +54,7 @@ def large_data(cells: Cells) -> dict[str, Any]:
     found = [cells[name] for name in (f"few-shot-{one}-4096" for one in SCENARIOS) if name in cells]
     text = "at 4,096 examples: NDCG@10 of the chosen prompt less full fine-tuning's, mean of the scenarios"
     if not found:
-        return goal("large-data", text, -ALLOWED, None, None)
+        return goal("large-data", text, -ALLOWED, None)
     leads = [_lead(cell, "full")["value"] for cell in found]
     prompts = [cell["methods"][cell["chosen"]] for cell in found]
     numbers = max(p["parameters"] / c["methods"]["full"]["parameters"] for p, c in zip(prompts, found, strict=True))
@@ -80,13 +65,13 @@ def large_data(cells: Cells) -> dict[str, Any]:
         f"{times:.0%} of the time (20% wanted)"
     )
     complete = len(found) == len(SCENARIOS)
-    return goal("large-data", text, -ALLOWED, sum(leads) / len(leads), met if complete else None, note)
+    return goal("large-data", text, -ALLOWED, sum(leads) / len(leads), note, also=complete and met)
 
 
 def cold_people(cells: Cells) -> dict[str, Any]:
     text = "people with 0 to 5 events: the profile prompt's least lead over what needs no prompt, in the mean"
     if "cold" not in cells:
-        return goal("cold-people", text, 0, None, None)
+        return goal("cold-people", text, 0, None)
     named = ("popularity", "popularity in the profile", "full fine-tuning")
     others = [row for row in cells["cold"]["methods"] if row["method"] in ("frozen", *named)]
     least = min(others, key=lambda row: row["lead 0 to 5"]["value"])
@@ -98,7 +83,7 @@ def cold_people(cells: Cells) -> dict[str, Any]:
     ]
     value = least["lead 0 to 5"]["value"]
     note = f"least against {least['method']}; " + ("too far behind " + ", ".join(behind) if behind else "never behind")
-    return goal("cold-people", text, 0, value, value > 0 and not behind, note)
+    return goal("cold-people", text, 0, value, note, also=value > 0 and not behind)
 
 
 LEAD = "profile prompt's lead"
@@ -136,15 +121,14 @@ def requests(cells: Cells) -> list[dict[str, Any]]:
             "unseen wordings against the hard filter's NDCG@10, the lesser of two languages",
             0.97,
             wording,
-            None if wording is None else wording >= 0.97 and precise,
             noted(rows, "unseen wording"),
+            also=precise,
         ),
         goal(
             "paraphrase",
             "paraphrases without the genre's word against the hard filter's",
             0.85,
             said,
-            None if said is None else said >= 0.85,
             noted(rows, "paraphrase"),
         ),
         goal(
@@ -152,20 +136,18 @@ def requests(cells: Cells) -> list[dict[str, Any]]:
             "genres never named in training, against the hard filter's, English (Chinese: .55 wanted)",
             0.6,
             new[0],
-            None if new[0] is None or new[1] is None else new[0] >= 0.6 and new[1] >= 0.55,
             noted(words, "unseen word"),
+            also=new[1] is not None and new[1] >= 0.55,
         ),
-        goal(
-            "negation", "what is left of the unwanted share", 0.2, refused, None if refused is None else refused <= 0.2
-        ),
-        goal("harmless", "the most that random text costs", 0.01, lost, None if lost is None else lost <= 0.01),
+        goal("negation", "what is left of the unwanted share", 0.2, refused, at_most=True),
+        goal("harmless", "the most that random text costs", 0.01, lost, at_most=True),
     ]
 
 
 def variety(cells: Cells) -> dict[str, Any]:
     text = "coverage@10 at 2% loss of NDCG@10, times the frozen list's"
     if "variety" not in cells:
-        return goal("variety", text, 1.2, None, None)
+        return goal("variety", text, 1.2, None)
     curves, rows = cells["variety"]["curves"], cells["variety"]["rows"]
     ratio = {family: (of["coverage@10"]["0.02"] or 0) / rows[0]["test"]["coverage@10"] for family, of in curves.items()}
     above = all(
@@ -177,11 +159,11 @@ def variety(cells: Cells) -> dict[str, Any]:
     value = ratio["prompt"]
     note = ", ".join(f"{family} {times:.2f}" for family, times in ratio.items())
     ending = "; above every rival everywhere" if above else "; not above every rival everywhere"
-    return goal("variety", text, 1.2, value, value >= 1.2 and above, note + ending)
+    return goal("variety", text, 1.2, value, note + ending, also=above)
 
 
 def general(cells: Cells) -> dict[str, Any]:
     text = "scores without a prompt are the same bits after tuning (1) or not (0)"
     found = cells.get("general-task")
     same = found["rows"][0]["same_bits"] if found else None
-    return goal("general-task", text, 1, None if same is None else float(same), same)
+    return goal("general-task", text, 1, None if same is None else float(same))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from promptrec.demo import demo
 from promptrec.recommender import Recommender
 from promptrec.workspace import Workspace, write_json
+from result import goal, results
 
 WORK = Path("bench/work")
 APART = ("love stories", "wars")
@@ -47,20 +46,18 @@ def main(seeds: list[int]) -> None:
     shared = float(np.mean([report["apart"]["mean"] for report in reports.values()]))
     many = float(np.mean([report["apart"]["over_four"] for report in reports.values()]))
     note = f"mean over the people kept out; {many:.1%} of them have more than four"
-    goals.append({**goal("apart", " and ".join(APART) + ": shared of ten", 4.0, shared, note), "met": shared <= 4})
+    goals.append(goal("apart", " and ".join(APART) + ": shared of ten", 4.0, shared, note, at_most=True))
     first = sum(reports[seeds[0]]["seconds"].values())
     note = f"seed {seeds[0]}, nothing else running; other seeds may have run beside other work"
-    goals.append({**goal("seconds", "steps 1 to 6", 300.0, first, note), "met": first <= 300})
+    goals.append(goal("seconds", "steps 1 to 6", 300.0, first, note, at_most=True))
     write_json(
         Path("bench/results/demo.json"),
-        {
-            "command": "make bench-demo SEEDS='" + " ".join(map(str, seeds)) + "'",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cpu": platform.processor() or platform.machine(),
-            "seeds": seeds,
-            "rows": [{"model": name, "ndcg@10, validation and test": value} for name, value in mean.items()],
-            "goals": goals,
-        },
+        results(
+            "make bench-demo SEEDS='" + " ".join(map(str, seeds)) + "'",
+            seeds,
+            [{"model": name, "ndcg@10, validation and test": value} for name, value in mean.items()],
+            goals,
+        ),
     )
 
 
@@ -89,20 +86,6 @@ def both(report: dict[str, Any], name: str) -> float:
     """NDCG@10 of a model, validation and test together."""
     model = next(model for model in report["models"] if model["name"] == name)
     return float(model["metrics"]["ndcg@10"]["value"] + model["validation"]["ndcg@10"]["value"]) / 2
-
-
-def goal(name: str, text: str, target: float, value: float, note: str) -> dict[str, Any]:
-    met = value >= target
-    return {
-        "id": name,
-        "goal": text,
-        "target": target,
-        "value": value,
-        "low": None,
-        "high": None,
-        "met": met,
-        "note": note,
-    }
 
 
 if __name__ == "__main__":

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +36,7 @@ from promptrec.data.split import Split
 from promptrec.evaluate.report import Model, evaluate_models
 from promptrec.evaluate.yardstick import Yardstick, order_by_id
 from promptrec.workspace import write_json
+from result import goal, results
 
 RESULTS, WORK = Path("bench/results/evaluate.json"), Path("bench/work/evaluate")
 PEOPLE, ITEMS, EVENTS, SAMPLE, WIDTH = 1_000_000, 100_000, 20, 20_000, 512
@@ -106,34 +105,28 @@ def main(parts: list[str]) -> None:
     million_row = done.get("million-all") or done.get("million")
     spent = f"; {done['beauty']['cpu_seconds']} s of processor time" if "beauty" in done else ""
     time_note = f"all metrics of one model with random weights{spent}"
+    seconds = done["beauty"]["seconds"] if "beauty" in done else None
+    peak = million_row and million_row["peak_gib"]
+    million_note = f"all histories held, {million_row['ranked']:,} people ranked" if million_row else ""
     write_json(
         RESULTS,
-        {
-            "command": f"make bench-evaluate EVALUATE='{' '.join(done)}'",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cpu": f"{platform.machine()}, {os.cpu_count()} cores",
-            "seeds": [SEED],
-            "rows": [{"part": part, **row} for part, row in done.items()],
-            "goals": [
-                goal("evaluate-beauty", "seconds for Beauty's people", 10, done.get("beauty"), "seconds", time_note),
+        results(
+            f"make bench-evaluate EVALUATE='{' '.join(done)}'",
+            [SEED],
+            [{"part": part, **row} for part, row in done.items()],
+            [
+                goal("evaluate-beauty", "seconds for Beauty's people", 10, seconds, time_note, at_most=True),
                 goal(
                     "evaluate-1m",
                     "GiB at the peak, 1 million people on 100,000 items",
                     4,
-                    million_row,
-                    "peak_gib",
-                    "" if million_row is None else f"all histories held, {million_row['ranked']:,} people ranked",
+                    peak,
+                    million_note,
+                    at_most=True,
                 ),
             ],
-        },
+        ),
     )
-
-
-def goal(name: str, text: str, target: float, row: dict[str, Any] | None, key: str, note: str) -> dict[str, Any]:
-    value = None if row is None else row[key]
-    met = value is not None and value <= target
-    found = {"id": name, "goal": text, "target": target, "value": value, "low": None, "high": None}
-    return {**found, "met": met, "note": note}
 
 
 if __name__ == "__main__":

@@ -6,26 +6,19 @@ A part is a file in bench/work/language; what is there is not run again.
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from earlier import goals_by_id, rows_by
 from language_answers import answers
 from language_languages import languages
 from language_no_events import beauty_files, courses_files, minutes, no_events
 from language_trained import helps_trained
 from language_world import ROOT, SEEDS, WORK
 from promptrec.workspace import write_json
+from result import goal, goals_by_id, results, rows_by
 
 RESULT = ROOT / "bench/results/language.json"
-
-
-def unmeasured(name: str, text: str, target: float) -> dict[str, Any]:
-    return {"id": name, "goal": text, "target": target, "value": None, "low": None, "high": None, "met": False,
-            "note": "not run"}  # fmt: skip
 
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -57,14 +50,12 @@ def main(parts: list[str]) -> None:
     goals = goals_by_id(RESULT) | {own["id"]: own for part in done for own in part["goals"]}
     write_json(
         RESULT,
-        {
-            "command": "make bench-language",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cpu": platform.processor() or platform.machine(),
-            "seeds": list(SEEDS),
-            "rows": [row for own in rows.values() for row in own],
-            "goals": [goals.get(name) or unmeasured(name, *about) for name, about in GOALS.items()],
-        },
+        results(
+            "make bench-language",
+            SEEDS,
+            [row for own in rows.values() for row in own],
+            [goals.get(name) or goal(name, *about, None) for name, about in GOALS.items()],
+        ),
     )
 
 

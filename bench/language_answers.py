@@ -12,7 +12,7 @@ import polars as pl
 import torch
 import torch.nn.functional as F
 
-from language_world import ROOT, SEEDS, WORK, data, goal, interval, remember, standardised, tuned, workspace
+from language_world import ROOT, SEEDS, WORK, data, interval, remember, standardised, tuned, workspace
 
 sys.path.insert(0, str(ROOT / "examples/answers"))
 
@@ -23,6 +23,7 @@ from promptrec.data.history import Histories
 from promptrec.evaluate.significance import paired_difference
 from promptrec.rank.lexical import Lexical
 from promptrec.tune.task import Task
+from result import goal
 
 FOLDS = 5
 SHARES = tuple(round(0.1 * n, 1) for n in range(11))
@@ -96,10 +97,10 @@ def answers() -> dict[str, Any]:
     return {
         "rows": rows,
         "goals": [
-            goal("answers-mrr", "MRR of the tuned prompt with words", 0.63, blend,
+            goal("answers-mrr", "MRR of the tuned prompt with words", 0.63, interval(blend),
                  note(f"the untuned blend of BM25 and MiniLM has {usual.mean():.3f}; ahead by", blend - usual)),
             goal("answers-mrr-alone", "MRR of the tuned prompt alone, against MiniLM alone",
-                 0.579, alone,
+                 0.579, interval(alone),
                  note("MiniLM alone reads 128 tokens here; ahead of it by", alone - 1 / (found["MiniLM"] + 1.0))),
         ],
     }  # fmt: skip

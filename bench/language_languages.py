@@ -16,6 +16,7 @@ from promptrec.backbone.wishes import attribute_words
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
+from result import goal
 
 MODEL = "multilingual-e5-small"
 PEOPLE = 50
@@ -57,10 +58,9 @@ def languages() -> dict[str, Any]:
         shares.append(float(found[other].mean() / found[own].mean()))
         notes.append(f"{name}: {own} {found[own].mean():+.3f}, {other} {found[other].mean():+.3f}, {shares[-1]:.0%}")
     value = min(shares)
-    return {"rows": rows, "goals": [{
-        "id": "languages", "goal": "effect of a request in the other language, share of that in the same",
-        "target": 0.85, "value": value, "low": None, "high": None, "met": value >= 0.85,
-        "note": f"the lesser of two catalogues; share of the top ten gained, {'; '.join(notes)}"}]}  # fmt: skip
+    text = "effect of a request in the other language, share of that in the same"
+    note = f"the lesser of two catalogues; share of the top ten gained, {'; '.join(notes)}"
+    return {"rows": rows, "goals": [goal("languages", text, 0.85, value, note)]}
 
 
 def effects(recommender: Recommender, asked: Asked) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from promptrec.recommender import Recommender
 from promptrec.seeding import generator
 from promptrec.tune.task import task_of
 from promptrec.tune.validation import Questions as Asked
+from result import goal
 
 # How many events of people held out choose a step, how many test, and how many choose among written prompts.
 SIZES = {"courses": (60, 120, 4), "beauty": (200, 400, 30)}
@@ -87,10 +88,9 @@ def no_events(name: str, model: str, source: Callable[[Path], list[str]], seeds:
         gains, ranked = np.mean(scores, axis=0), scores
     ratio = ratio_interval(gains, usual)
     each = ", ".join(f"{own.mean():.4f}" for own in ranked)
-    text = f"content similarity {usual.mean():.4f}, tuned {gains.mean():.4f} (seeds: {each})"
-    return {"rows": rows, "goals": [{
-        "id": f"no-events-{name}", "goal": f"{name}: NDCG@10 tuned from 512 over content similarity of {model}, times",
-        "target": 1.2, **ratio, "met": ratio["value"] >= 1.2, "note": text}]}  # fmt: skip
+    text = f"{name}: NDCG@10 tuned from 512 over content similarity of {model}, times"
+    note = f"content similarity {usual.mean():.4f}, tuned {gains.mean():.4f} (seeds: {each})"
+    return {"rows": rows, "goals": [goal(f"no-events-{name}", text, 1.2, ratio, note)]}
 
 
 def content_similarity(recommender: Recommender, choosing: Examples, asked: Examples) -> np.ndarray:
@@ -115,8 +115,7 @@ def minutes() -> dict[str, Any]:
     took, spent = (time.monotonic() - started) / 60, (time.process_time() - processor) / 60
     row = {"part": "minutes", "examples": len(task.training), "minutes": took, "processor_minutes": spent}
     first, best = found.curve[0]["validation"], max(point["validation"] for point in found.curve)
-    text = f"{len(task.training):,} examples of Beauty, {spent:.1f} minutes of processor time, method input; "
-    text += f"NDCG@10 on those who choose {first:.4f} -> {best:.4f}"
-    return {"rows": [row], "goals": [{
-        "id": "prompt-minutes", "goal": "minutes to tune a prompt for MiniLM over 2,000 examples", "target": 10.0,
-        "value": took, "low": None, "high": None, "met": took <= 10, "note": text}]}  # fmt: skip
+    text = "minutes to tune a prompt for MiniLM over 2,000 examples"
+    note = f"{len(task.training):,} examples of Beauty, {spent:.1f} minutes of processor time, method input; "
+    note += f"NDCG@10 on those who choose {first:.4f} -> {best:.4f}"
+    return {"rows": [row], "goals": [goal("prompt-minutes", text, 10.0, took, note, at_most=True)]}

@@ -22,6 +22,7 @@ from promptrec.recommender import Recommender
 from promptrec.seeding import generator
 from promptrec.training import train
 from promptrec.workspace import Workspace
+from result import goal
 
 MODEL = "minilm"
 ITEMS_OUT = 0.05
@@ -69,9 +70,9 @@ def helps_trained() -> dict[str, Any]:
     ratio = ratio_interval(gains["cold items"]["mixed"], gains["cold items"]["sequence"])
     met = differences["cold items"]["low"] > 0 and differences["1 to 3 events"]["low"] > 0
     met = met and differences["warm"]["high"] >= 0
-    goal = {"id": "helps-trained", "goal": "mix of sequence and language against sequence alone on cold items, times"}
+    text = "mix of sequence and language against sequence alone on cold items, times"
     note = f"NDCG@10 of the mix less sequence alone: {'; '.join(notes)}"
-    return {"rows": rows, "goals": [{**goal, "target": 1.0, **ratio, "met": bool(met), "note": note}]}
+    return {"rows": rows, "goals": [goal("helps-trained", text, 1.0, ratio, note, also=met)]}
 
 
 def recommenders() -> tuple[Recommender, Recommender]:

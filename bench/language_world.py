@@ -94,8 +94,3 @@ def ratio_interval(values: np.ndarray, usual: np.ndarray) -> dict[str, float]:
     ratios = values[drawn].mean(axis=1) / np.maximum(usual[drawn].mean(axis=1), 1e-9)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return {"value": float(values.mean() / usual.mean()), "low": float(low), "high": float(high)}
-
-
-def goal(name: str, text: str, target: float, values: np.ndarray, said: str) -> dict[str, Any]:
-    found = interval(values)
-    return {"id": name, "goal": text, "target": target, **found, "met": found["value"] >= target, "note": said}

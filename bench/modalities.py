@@ -12,19 +12,16 @@ import csv
 import gzip
 import json
 import os
-import platform
 import sys
 import time
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from earlier import goals_by_id, rows_by
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder, shares_of_top, shown_items
@@ -46,6 +43,7 @@ from promptrec.evaluate.protocol import rank
 from promptrec.evaluate.significance import bootstrap_intervals, paired_difference
 from promptrec.evaluate.yardstick import order_by_id
 from promptrec.workspace import Workspace, write_json
+from result import goal, goals_by_id, results, rows_by
 
 WORK, RESULT = Path("bench/work/modalities"), Path("bench/results/modalities.json")
 SEED, PEOPLE_OUT, ITEMS_OUT, EPOCHS = 0, 0.2, 0.1, 12
@@ -209,14 +207,12 @@ def main(parts: list[str]) -> None:
     done |= {part: json.loads(file.read_text(encoding="utf-8")) for part, file in files.items() if file.exists()}
     write_json(
         RESULT,
-        {
-            "command": "make bench-modalities",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cpu": platform.processor() or platform.machine(),
-            "seeds": [SEED],
-            "rows": [done[part] for part in PARTS if part in done],
-            "goals": [one if one["value"] is not None else stated.get(one["id"], one) for one in goals(done)],
-        },
+        results(
+            "make bench-modalities",
+            [SEED],
+            [done[part] for part in PARTS if part in done],
+            [one if one["value"] is not None else stated.get(one["id"], one) for one in goals(done)],
+        ),
     )
 
 
@@ -237,10 +233,9 @@ def goals(done: dict[str, Any]) -> list[dict[str, Any]]:
     found.append(goal("image-request", text, 2.0, None if request is None else request["times"], note))
     for language, (_, _, most) in TITLES.items():
         row = done.get(f"encode-{language}")
-        made = None if row is None else {"value": row["seconds"]}
         text = "seconds for 100,000 titles"
         note = "" if row is None else f"{row['cpu_seconds']} s of processor time, load {row['load']}, two cores"
-        found.append(goal(f"encode-100k-{language}", text, most, made, note, most=True))
+        found.append(goal(f"encode-100k-{language}", text, most, row and row["seconds"], note, at_most=True))
     return found
 
 
@@ -248,7 +243,7 @@ def cold_goal() -> dict[str, Any]:
     files = [WORK / f"{slug(name)}.npz" for name in ("title + overview + poster", "title")]
     text = "NDCG@10 on films kept out: title + overview + poster less title alone"
     if not all(file.exists() for file in files):
-        return goal("images-cold", text, 0.0, None, "")
+        return goal("images-cold", text, 0.0, None)
     after, before = (np.load(file) for file in files)
     notes = []
     for question in ("among new", "new"):
@@ -256,17 +251,8 @@ def cold_goal() -> dict[str, Any]:
             after[f"{question} ndcg@10"], before[f"{question} ndcg@10"], 0, people=after[f"{question} people"]
         )
         notes.append(f"{question}: {difference['value']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})")
-    made = goal("images-cold", text, 0.0, difference, "; ".join(notes) + "; met where the interval is above 0")
-    return {**made, "met": difference["low"] > 0}
-
-
-def goal(
-    name: str, text: str, target: float, found: dict[str, float] | None, note: str, most: bool = False
-) -> dict[str, Any]:
-    value = None if found is None else found["value"]
-    met = value is not None and (value <= target if most else value >= target)
-    ends = {end: None if found is None else found.get(end) for end in ("low", "high")}
-    return {"id": name, "goal": text, "target": target, "value": value, **ends, "met": met, "note": note}
+    note = "; ".join(notes) + "; met where the interval is above 0"
+    return goal("images-cold", text, 0.0, difference, note, also=difference["low"] > 0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from earlier import goals_by_id, rows_by
+from marked import write_between
 from model_runs import Bench, Row, baselines, cold, growth, ours, peer, summed_up
 from promptrec.workspace import write_json
+from result import goal, goals_by_id, results, rows_by
 
 RESULT = Path("bench/results/models.json")
-PAGE, BEGIN, END = Path("docs/benchmarks.md"), "<!-- results -->", "<!-- end of results -->"
+PAGE = Path("docs/benchmarks.md")
 EVALUATED = Path("bench/results/evaluate.json")
 SEEDS = {"beauty": [0, 1, 2], "ml1m": [0, 1, 2], "ml100k": [0, 1, 2, 3, 4]}
 GROWTH = (1_000_000, 3_000_000, 10_000_000)
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
         print("\n".join(f"{name}{'  done' if done(bench, name) else ''}" for name in known))
         return
     if "--table" in arguments:
-        write_tables(document(bench, list(known)))
+        write_between(PAGE, "results", table(document(bench, list(known))))
         return
     if "--measure" in arguments:
         write_json(
@@ -92,9 +92,9 @@ def main(arguments: list[str]) -> None:
             if subprocess.run(command, check=False).returncode:
                 failed.append(name)
     found = document(bench, list(known))
-    write_json(results(bench), found)
+    write_json(target(bench), found)
     if not bench.trial:
-        write_tables(found)
+        write_between(PAGE, "results", table(found))
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}; the logs are in {bench.work}")
 
@@ -109,43 +109,15 @@ def done(bench: Bench, name: str) -> list[Row]:
     return rows
 
 
-def results(bench: Bench) -> Path:
+def target(bench: Bench) -> Path:
     return bench.work / "models.json" if bench.trial else RESULT
 
 
 def document(bench: Bench, names: list[str]) -> dict[str, Any]:
-    target = results(bench)
-    kept, stated = rows_by("part", target), goals_by_id(target)
+    kept, stated = rows_by("part", target(bench)), goals_by_id(target(bench))
     rows = [row for name in names for row in done(bench, name) or kept.get(name, [])]
     found = [one if one["value"] is not None else stated.get(one["id"], one) for one in goals(bench, rows)]
-    return {
-        "command": "make bench-models",
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "seeds": sorted({row["seed"] for row in rows}),
-        "rows": rows,
-        "goals": found,
-    }
-
-
-def goal(
-    name: str, text: str, target: float, found: Row | None, note: str = "", least: bool = False, also: bool = True
-) -> Row:
-    """found: `value`, `low` and `high`, or None where it was not measured; least: the value is to be at most the
-    target; also: whatever else has to hold."""
-    found = found or {"value": None}
-    value = found["value"]
-    met = value is not None and (value <= target if least else value >= target) and also
-    return {
-        "id": name,
-        "goal": text,
-        "target": target,
-        "value": value,
-        "low": found.get("low"),
-        "high": found.get("high"),
-        "met": bool(met),
-        "note": note,
-    }
+    return results("make bench-models", sorted({row["seed"] for row in rows}), rows, found)
 
 
 def goals(bench: Bench, rows: list[Row]) -> list[Row]:
@@ -185,7 +157,7 @@ def goals(bench: Bench, rows: list[Row]) -> list[Row]:
         else "not run"
     )
     text = "time for one unseen person with 20 items, over that of RecTools"
-    found.append(goal("one-person", text, 0.2, ratio and {"value": ratio}, note, least=True))
+    found.append(goal("one-person", text, 0.2, ratio and {"value": ratio}, note, at_most=True))
     first, last = (of_part.get(f"growth-{events}") for events in (GROWTH[0], GROWTH[-1]))
     grown = {"value": last["seconds"] / first["seconds"]} if first and last else None
     found.append(
@@ -195,7 +167,7 @@ def goals(bench: Bench, rows: list[Row]) -> list[Row]:
             11.0,
             grown,
             f"{last['seconds']:.0f} s and {last['peak_gib']:.2f} GiB at 10 million" if last else "not run",
-            least=True,
+            at_most=True,
             also=last is not None and last["peak_gib"] <= 6,
         )
     )
@@ -277,16 +249,11 @@ def speed(rows: list[Row], library: str, target: float) -> Row:
         f"{other['setting']} settings; {own['peak_gib']:.2f} GiB against {other['peak_gib']:.2f} GiB"
     )
     no_more = own["peak_gib"] <= other["peak_gib"]
-    return goal(f"speed-{library}", text, target, {"value": seconds / took}, note, least=True, also=no_more)
-
-
-def write_tables(document: dict[str, Any]) -> None:
-    """The goals and the rows as Markdown, in place of those on the page."""
-    before, _, after = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(document)}\n\n{END}{after.partition(END)[2]}", encoding="utf-8")
+    return goal(f"speed-{library}", text, target, {"value": seconds / took}, note, at_most=True, also=no_more)
 
 
 def table(document: dict[str, Any]) -> str:
+    """The goals and the rows as Markdown."""
     lines = ["| goal | what | target | value (95% interval) | met | note |", "|---|---|---|---|---|---|"]
     for one in document["goals"]:
         value = "not run" if one["value"] is None else f"{one['value']:.4g}"

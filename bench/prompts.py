@@ -11,19 +11,15 @@ Each part is a file in bench/work/prompts; what is there is not run again unless
 from __future__ import annotations
 
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from earlier import rows_by
 from promptrec.data.sources import fetch
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
@@ -37,6 +33,7 @@ from promptrec.tune.transfer import transfer
 from promptrec.tune.tune import tune
 from promptrec.tune.validation import Questions
 from promptrec.workspace import Workspace, write_json
+from result import goal, results, rows_by
 
 WORK = Path("bench/work/prompts")
 RESULT = Path("bench/results/prompts.json")
@@ -156,26 +153,18 @@ def document(parts: dict[str, Part | None]) -> dict[str, Any]:
     sizes = [part["bytes"] for part in parts.values() if part and "bytes" in part]
     ratio = parts["batch"]["ratio"] if parts["batch"] else None
     took = parts["seconds"]["seconds"] if parts["seconds"] else None
-    return {
-        "command": "make bench-prompts",
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "seeds": [SEED],
-        "rows": [part for part in parts.values() if part],
-        "goals": [
+    return results(
+        "make bench-prompts",
+        [SEED],
+        [part for part in parts.values() if part],
+        [
             goal("batch-1000", "1,000 prompts in a batch, times one prompt", 1.1, ratio, at_most=True),
             goal("prompt-bytes", "the largest prompt, bytes", 20_480, max(sizes, default=None), at_most=True),
             goal("tune-seconds", "tuning on 512 examples, seconds", 60.0, took, at_most=True),
             goal("search-beats-hand", "scenarios of six, a search ahead of ten sentences", 4, beaten),
             goal("improve-reaches", "scenarios of six, improve at the best way", 6, reached if complete else None),
         ],
-    }
-
-
-def goal(name: str, text: str, target: float, value: float | None, at_most: bool = False) -> dict[str, Any]:
-    met = None if value is None else bool(value <= target if at_most else value >= target)
-    fields = {"target": target, "value": value, "low": None, "high": None, "met": met}
-    return {"id": name, "goal": text, **fields, "note": "not run yet" if value is None else ""}
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import socket
 import statistics
@@ -20,13 +19,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from promptrec.workspace import write_json
+from result import goal, results
 from serve_world import traffic, world
 
 SEED = 0
@@ -302,54 +301,49 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
 def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Every goal, null where its part was not run."""
 
-    def value(part: str, read: Callable[[Any], float]) -> float | None:
+    def value(part: str, read: Callable[[Any], Any]) -> Any:
         return read(found[part]) if part in found else None
 
-    shares = sorted(found["throughput"]["shares"]) if "throughput" in found else None
+    shares = middle(value("throughput", lambda r: r["shares"]))
     ratio = value("prompts", lambda r: r["one"]["rps"] / r["thousand"]["rps"])
+
+    def most(name: str, text: str, target: float, found: float | None) -> dict[str, Any]:
+        return goal(name, text, target, found, at_most=True)
+
     return [
-        goal("rps-share", "share of the empty endpoint's requests/s, 32 connections", 0.45, shares, least=True),
-        goal("p50", "ms at half of that load", 3.0, value("throughput", lambda r: r["half"]["p50"])),
-        goal("p99", "ms at half of that load", 12.0, value("throughput", lambda r: r["half"]["p99"])),
+        goal("rps-share", "share of the empty endpoint's requests/s, 32 connections", 0.45, shares),
+        most("p50", "ms at half of that load", 3.0, value("throughput", lambda r: r["half"]["p50"])),
+        most("p99", "ms at half of that load", 12.0, value("throughput", lambda r: r["half"]["p99"])),
         million_goal(found.get("million")),
-        goal("prompts-1000", "time with 1,000 prompts, times that with one", 1.15, ratio),
-        goal("event-effect", "ms after the acknowledgement", 5.0, value("event-effect", lambda r: r["median_ms"])),
-        goal("swap", "failed or mixed answers", 0, value("swap", lambda r: r["failed"] + r["mixed"])),
-        goal("kill", "acknowledged events lost or there twice", 0, value("kill", lambda r: r["lost"] + r["twice"])),
-        goal("soak", "growth of memory after minute 2", 0.02, value("soak", lambda r: r["growth"])),
-        goal("postgres", "failing tests of a stopped and started server", 0, value("postgres", lambda r: r["failed"])),
-        goal("fuzz", "failing calls under schemathesis", 0, value("fuzz", lambda r: r["failed"])),
-        goal("start", "seconds from process start to ready", 3.0, value("start", lambda r: r["seconds"])),
+        most("prompts-1000", "time with 1,000 prompts, times that with one", 1.15, ratio),
+        most("event-effect", "ms after the acknowledgement", 5.0, value("event-effect", lambda r: r["median_ms"])),
+        most("swap", "failed or mixed answers", 0, value("swap", lambda r: r["failed"] + r["mixed"])),
+        most("kill", "acknowledged events lost or there twice", 0, value("kill", lambda r: r["lost"] + r["twice"])),
+        most("soak", "growth of memory after minute 2", 0.02, value("soak", lambda r: r["growth"])),
+        most("postgres", "failing tests of a stopped and started server", 0, value("postgres", lambda r: r["failed"])),
+        most("fuzz", "failing calls under schemathesis", 0, value("fuzz", lambda r: r["failed"])),
+        most("start", "seconds from process start to ready", 3.0, value("start", lambda r: r["seconds"])),
     ]
 
 
 def million_goal(found: dict[str, Any] | None) -> dict[str, Any]:
     """Not met by the index alone, however good: a whole service has not been measured."""
-    document = goal("million", "p99 in ms over 1,000,000 items", 40.0, found["p99"] if found else None)
-    if found:
-        document["met"] = False
-        document["note"] = (
+    note = (
+        ""
+        if found is None
+        else (
             f"recall@50 {found['recall']:.4f} (at least .99), {found['mib']:,.0f} MiB (at most 2,048), all of the "
             "index and exact vectors alone; a service holds the items' texts and text vectors (2 KB an item) as well"
         )
-    return document
+    )
+    text = "p99 in ms over 1,000,000 items"
+    return goal("million", text, 40.0, found and found["p99"], note, at_most=True, also=False)
 
 
-def goal(name: str, text: str, target: float, value: float | list[float] | None, least: bool = False) -> dict[str, Any]:
-    """value: one, or several turns in order, of which the middle one counts."""
-    turns = value if isinstance(value, list) else None
-    one = turns[len(turns) // 2] if turns else value
-    assert not isinstance(one, list)
-    return {
-        "id": name,
-        "goal": text,
-        "target": target,
-        "value": one,
-        "low": turns[0] if turns else None,
-        "high": turns[-1] if turns else None,
-        "met": None if one is None else bool(one >= target if least else one <= target),
-        "note": "" if one is not None else "not run",
-    }
+def middle(turns: list[float] | None) -> dict[str, float] | None:
+    """Of several turns the middle one, with the least and the most."""
+    turns = sorted(turns or [])
+    return {"value": turns[len(turns) // 2], "low": turns[0], "high": turns[-1]} if turns else None
 
 
 def main() -> None:
@@ -373,14 +367,12 @@ def main() -> None:
     if not arguments.quick:
         write_json(
             RESULTS,
-            {
-                "command": "make bench-serve",
-                "date": datetime.now(UTC).date().isoformat(),
-                "cpu": platform.processor() or platform.machine(),
-                "seeds": [SEED],
-                "rows": [{"part": name, **result} for name, result in found.items()],
-                "goals": goals(found),
-            },
+            results(
+                "make bench-serve",
+                [SEED],
+                [{"part": name, **result} for name, result in found.items()],
+                goals(found),
+            ),
         )
 
 

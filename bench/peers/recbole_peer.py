@@ -113,6 +113,7 @@ def main(folder: Path, out: Path, options: dict) -> None:
         "peak_gib": peak,
         "predict_all_seconds": all_seconds,
         "predict_one_seconds": float(np.median(times)),
+        "threads": torch.get_num_threads(),
     }
     out.with_suffix(".json").write_text(json.dumps(measured))
 

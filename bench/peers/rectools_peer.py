@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from implicit.als import AlternatingLeastSquares
 from rectools import Columns
 from rectools.dataset import Dataset
@@ -92,6 +93,7 @@ def main(folder: Path, out: Path, options: dict) -> None:
         "peak_gib": peak,
         "predict_all_seconds": all_seconds,
         "predict_one_seconds": float(np.median(times)) if times else None,
+        "threads": torch.get_num_threads(),
     }
     out.with_suffix(".json").write_text(json.dumps(measured))
 
