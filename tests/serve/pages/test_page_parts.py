@@ -6,7 +6,9 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from promptrec.data.scenario import match
+from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
+from promptrec.evaluate.questions import questions
 from promptrec.prompt.library import check_name
 from promptrec.recommender import Recommender
 from promptrec.serve.pages.asked import Asked
@@ -16,6 +18,7 @@ from promptrec.serve.pages.problems import problem_in_words
 from promptrec.serve.pages.reasons import in_words
 from promptrec.serve.pages.rendering import LANGUAGES, coded, words_in
 from promptrec.serve.pages.steering import Steering
+from promptrec.tune.task import task_of
 
 
 def test_an_address_says_all_that_was_asked_and_is_read_back() -> None:
@@ -77,8 +80,15 @@ def test_every_reason_of_the_ranker_is_translated(recommender: Recommender) -> N
     assert all(any("一" <= letter <= "鿿" for letter in reason) for reason in chinese), chinese
 
 
-def test_what_forms_refuse_is_translated(recommender: Recommender) -> None:
+def test_what_forms_refuse_and_jobs_fail_with_is_translated(recommender: Recommender) -> None:
+    split = recommender.split
+    kept_out, chosen_on = (split.histories.users[people[0]] for people in (split.test, split.training))
     refused: list[Callable[[], object]] = [
+        lambda: task_of(recommender, f"\"user\" = '{kept_out}'", None, None, 0),
+        lambda: task_of(recommender, f"\"user\" = '{chosen_on}'", None, None, 0),
+        lambda: questions(split, "time"),
+        lambda: questions(split, "cold-items"),
+        lambda: questions(Split.of(split.histories, 0, people_out=0.0), "cold-people"),
         lambda: check_name("No Such Name"),
         lambda: match(recommender.dataset, "rating >"),
         lambda: match(recommender.dataset, "stars = 5"),

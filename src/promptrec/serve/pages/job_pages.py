@@ -55,7 +55,8 @@ def job_pages(engine: Engine) -> APIRouter:
     def one(http: Request, id_: str) -> HTMLResponse:
         job = jobs.of(id_)
         typed = typed_in(http, job.verb, job.given)
-        return render(http, "job.html", job=job, typed=typed, **result_of(job), **choices(engine))
+        problem = problem_in_words(job.message, words_in(language_of(http)))
+        return render(http, "job.html", job=job, typed=typed, problem=problem, **result_of(job), **choices(engine))
 
     @routes.post("/jobs/{id_}/cancel")
     def cancel(id_: str) -> Response:

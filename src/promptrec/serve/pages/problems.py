@@ -24,6 +24,14 @@ _KINDS = {
     "absent_item": re.compile(r"item '(?P<id>.+)' is not in the catalogue of (?P<items>[\d,]+) items", re.DOTALL),
     "absent_job": re.compile(r"job '(?P<id>.+)' is not in this workspace"),
     "absent_run": re.compile(r"evaluation '(?P<id>.+)' is not in this workspace"),
+    "tuning_runs": re.compile(r"tuning runs already; .*"),
+    "evaluation_runs": re.compile(r"an evaluation runs already; .*"),
+    "no_training": re.compile(r"(?P<what>.+): no training person has an event that matches .*", re.DOTALL),
+    "no_validation": re.compile(r"(?P<what>.+): no validation person matches, .*", re.DOTALL),
+    "other_split": re.compile(r"--protocol (?P<protocol>\S+): this model was trained with --split (?P<split>\S+) .*"),
+    "no_cold_items": re.compile(r"--protocol cold-items: this model was trained on all items; .*"),
+    "no_people_out": re.compile(r"--protocol \S+: asks people kept out of training, .*"),
+    "nobody": re.compile(r"--protocol \S+: there is nobody to ask; .*"),
     "store": re.compile(r"the event store cannot be (?:read|written) \((?P<why>.*)\)", re.DOTALL),
 }
 
