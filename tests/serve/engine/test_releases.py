@@ -3,8 +3,10 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from answers import ids
 
@@ -113,6 +115,23 @@ def test_a_prompt_saved_elsewhere_is_seen_within_a_second(service: Service) -> N
     while service.client.post("/v1/recommend", json=query).status_code == 404:
         assert time.monotonic() - began < 5
     assert time.monotonic() - began < 2  # a second, and room for a busy machine
+
+
+def test_of_items_that_came_only_new_texts_are_encoded(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = service.engine.current.base.requests.text_encoder
+    own, encoded = encoder.encode, []
+
+    def counting(texts: Sequence[str]) -> object:
+        encoded.append([text.partition(".")[0] for text in texts])
+        return own(texts)
+
+    monkeypatch.setattr(encoder, "encode", counting)
+    for id_, title in (("n1", "First"), ("n2", "Second"), ("n1", "First"), ("n1", "Third")):
+        service.client.put(f"/v1/items/{id_}", json={"title": title, "attributes": {"genres": ["War"]}})
+    assert encoded == [["First"], ["Second"], ["Third"]]
+    vectors = service.engine.current.recommender.vectors[-2:]
+    texts = service.engine.current.recommender.catalogue.texts[-2:]
+    assert np.allclose(vectors, own(list(texts)), atol=1e-5)
 
 
 def test_requests_are_encoded_once_and_the_cache_is_bounded(recommender_of_service: Recommender) -> None:

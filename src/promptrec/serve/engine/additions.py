@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.dataset import Dataset
 from promptrec.errors import PromptrecError
@@ -17,9 +18,10 @@ from promptrec.recommender import Recommender
 from promptrec.serve.store import ItemChange
 
 
-def with_changes(base: Recommender, changes: Sequence[ItemChange]) -> Recommender:
+def with_changes(base: Recommender, changes: Sequence[ItemChange], before: Recommender | None = None) -> Recommender:
     """The recommender over the catalogue as `changes` leave it. Deleted items keep their rows, as they stay in
-    people's histories; whoever ranks must leave them out.
+    people's histories; whoever ranks must leave them out. before: over the catalogue as earlier changes left it; only
+    texts that it does not have are encoded.
     """
     put = {change.item_id: change.item for change in changes if change.item is not None}
     if not put:
@@ -28,7 +30,7 @@ def with_changes(base: Recommender, changes: Sequence[ItemChange]) -> Recommende
     rows = dataset.catalogue.rows(put)
     vectors = np.zeros((len(dataset.catalogue), base.vectors.shape[1]), dtype=base.vectors.dtype)
     vectors[: len(base.vectors)] = base.vectors
-    vectors[rows] = base.requests.text_encoder.encode([dataset.catalogue.texts[row] for row in rows])
+    vectors[rows] = _encoded(base, [dataset.catalogue.texts[row] for row in rows], list(put), before)
     others = {}
     for name, own in base.others.items():  # items that come through the service have no files
         others[name] = np.zeros((len(vectors), own.shape[1]), dtype=own.dtype)
@@ -46,6 +48,20 @@ def with_changes(base: Recommender, changes: Sequence[ItemChange]) -> Recommende
         requests=requests,
         likes={name: like.over(backbone) for name, like in base.likes.items()},
     )
+
+
+def _encoded(base: Recommender, texts: Sequence[str], ids: Sequence[str], before: Recommender | None) -> Vectors:
+    """The vectors of items' texts, those of `before` where it has the same item with the same text."""
+    vectors = np.zeros((len(texts), base.vectors.shape[1]), dtype=base.vectors.dtype)
+    new = list(range(len(texts)))
+    if before is not None:
+        rows = before.catalogue.rows(ids)
+        kept = [i for i in new if rows[i] >= 0 and before.catalogue.texts[rows[i]] == texts[i]]
+        vectors[kept] = before.vectors[rows[kept]]
+        new = sorted(set(new) - set(kept))
+    if new:
+        vectors[new] = base.requests.text_encoder.encode([texts[i] for i in new])
+    return vectors
 
 
 def derived(base: Recommender, **parts: Any) -> Recommender:

@@ -55,8 +55,9 @@ class Release:
         before: Release | None = None,
     ) -> Release:
         """before: the release that this one follows; what did not change of its catalogue is taken over."""
-        same = before is not None and before.base is base and before.changes == changes
-        catalogued = before.catalogued if before is not None and same else with_changes(base, changes)
+        known = before.catalogued if before is not None and before.base is base else None
+        unchanged = before is not None and before.changes == changes
+        catalogued = known if known is not None and unchanged else with_changes(base, changes, known)
         recommender = copy.copy(catalogued)
         backbone = copy.copy(recommender.backbone)
         if isinstance(backbone, SequenceBackbone):
