@@ -23,7 +23,7 @@ import adaptation_requests
 import adaptation_variety
 from adaptation_results import RESULT, write_results
 from adaptation_world import WORK, cell
-from earlier import rows_by
+from result import rows_by
 
 SHORT = (
     "general-task",
