@@ -30,7 +30,7 @@ from promptrec.content.encoders.offline import OfflineTextEncoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Split
 from promptrec.workspace import write_json
-from result import results
+from result import results, rows_by
 
 WORK, RESULT = Path("bench/work/ablation"), Path("bench/results/ablation.json")
 PAGE = Path("docs/benchmarks.md")
@@ -103,15 +103,16 @@ def main(names: list[str]) -> None:
     for data in names:
         dataset = Dataset.load(Bench(trial=False).dataset(data).dataset)
         vectors = OfflineTextEncoder().encode(dataset.catalogue.texts)
-        for number, (name, choice) in enumerate(CHOICES[data].items()):
-            for seed in SEEDS[data]:
+        for seed in SEEDS[data]:
+            for number, (name, choice) in enumerate(CHOICES[data].items()):
                 file = WORK / f"{data}-{number}-{seed}.json"
-                if not file.exists():
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    found = run(data, dataset, vectors, choice, seed)
-                    write_json(file, {"data": data, "choice": name, "seed": seed, **found})
+                if file.exists():
+                    continue
+                file.parent.mkdir(parents=True, exist_ok=True)
+                found = run(data, dataset, vectors, choice, seed)
+                write_json(file, {"data": data, "choice": name, "seed": seed, **found})
                 print(file.read_text(encoding="utf-8"), flush=True)
-        write_results()
+                write_results()
 
 
 def run(data: str, dataset: Dataset, vectors: np.ndarray, choice: Choice, seed: int) -> dict[str, Any]:
@@ -129,36 +130,34 @@ def run(data: str, dataset: Dataset, vectors: np.ndarray, choice: Choice, seed: 
 
 
 def write_results() -> None:
-    files = sorted(
-        WORK.glob("*.json"), key=lambda file: [int(part) if part.isdigit() else part for part in file.stem.split("-")]
-    )
-    rows = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    write_between(PAGE, "ablation", "\n\n".join(table(data, rows) for data in CHOICES))
-    write_json(RESULT, results("make bench-ablation", sorted({row["seed"] for row in rows}), rows, []))
+    rows = [row for data in CHOICES for row in rows_by("data", RESULT).get(data, [])]
+    rows += [json.loads(file.read_text(encoding="utf-8")) for file in sorted(WORK.glob("*.json"))]
+    latest = list({(row["data"], row["choice"], row["seed"]): row for row in rows}.values())
+    write_between(PAGE, "ablation", "\n\n".join(table(data, latest) for data in CHOICES))
+    write_json(RESULT, results("make bench-ablation", sorted({row["seed"] for row in latest}), latest, []))
 
 
 def table(data: str, rows: list[dict[str, Any]]) -> str:
-    """The choices of one dataset as Markdown, the best first; of each the mean over its seeds."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["data"] == data:
-            found.setdefault(row["choice"], []).append(row)
-    means = {
-        choice: {name: float(np.mean([row[name] for row in own])) for name in ("validation_ndcg@10", "cpu_seconds")}
-        for choice, own in found.items()
-    }
-    reference = means.get("as it is", {}).get("validation_ndcg@10", float("nan"))
-    lines = [
-        f"**{data}**",
-        "",
-        "| what differs | validation NDCG@10 | against as it is | best epoch | CPU s |",
-        "|---|---|---|---|---|",
-    ]
-    for choice, mean in sorted(means.items(), key=lambda one: -one[1]["validation_ndcg@10"]):
-        value, seconds = mean["validation_ndcg@10"], mean["cpu_seconds"]
-        epochs = ", ".join(str(row["best_epoch"]) for row in found[choice])
-        lines.append(f"| {choice} | {value:.4f} | {value - reference:+.4f} | {epochs} | {seconds:,.0f} |")
-    return "\n".join(lines)
+    """The choices of one dataset as Markdown, the best first; of each the means over its seeds."""
+    own = [row for row in rows if row["data"] == data]
+    usual = {row["seed"]: row["validation_ndcg@10"] for row in own if row["choice"] == "as it is"}
+    lines = []
+    for choice in dict.fromkeys(row["choice"] for row in own):
+        found = [row for row in own if row["choice"] == choice]
+        value, more, seconds = (
+            float(np.mean(numbers))
+            for numbers in zip(
+                *(
+                    (row["validation_ndcg@10"], row["validation_ndcg@10"] - usual[row["seed"]], row["cpu_seconds"])
+                    for row in found
+                ),
+                strict=True,
+            )
+        )
+        seeds, epochs = (", ".join(str(row[name]) for row in found) for name in ("seed", "best_epoch"))
+        lines.append((more, f"| {choice} | {value:.4f} | {more:+.4f} | {seeds} | {epochs} | {seconds:,.0f} |"))
+    head = "| what differs | validation NDCG@10 | more than as it is, same seeds | seeds | best epochs | CPU s |"
+    return "\n".join([f"**{data}**", "", head, "|---|---|---|---|---|---|", *(line for _, line in sorted(lines)[::-1])])
 
 
 if __name__ == "__main__":
