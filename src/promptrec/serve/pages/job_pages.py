@@ -17,7 +17,7 @@ from promptrec.prompt.library import check_name
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages.jobs import Job, Jobs, Verb
 from promptrec.serve.pages.problems import problem_in_words
-from promptrec.serve.pages.rendering import form_of, go, language_of, render, typed_in, words_in
+from promptrec.serve.pages.rendering import form_of, go, render, typed_in, words_of
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.trying import prompt_names
 
@@ -39,7 +39,7 @@ def job_pages(engine: Engine) -> APIRouter:
         try:
             id_ = await asyncio.to_thread(lambda: jobs.start(verb, given, arguments(engine, given)))
         except PromptrecError as error:
-            problem = problem_in_words(str(error), words_in(language_of(http)))
+            problem = problem_in_words(str(error), words_of(http))
             return render(http, "job_form.html", 422, verb=verb, typed=given, problem=problem, **choices(engine))
         return go(f"/jobs/{id_}")
 
@@ -55,7 +55,7 @@ def job_pages(engine: Engine) -> APIRouter:
     def one(http: Request, id_: str) -> HTMLResponse:
         job = jobs.of(id_)
         typed = typed_in(http, job.verb, job.given)
-        problem = problem_in_words(job.message, words_in(language_of(http)))
+        problem = problem_in_words(job.message, words_of(http))
         return render(http, "job.html", job=job, typed=typed, problem=problem, **result_of(job), **choices(engine))
 
     @routes.post("/jobs/{id_}/cancel")

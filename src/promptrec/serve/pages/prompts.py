@@ -18,7 +18,7 @@ from promptrec.serve.pages.jobs import Jobs
 from promptrec.serve.pages.plots import intervals
 from promptrec.serve.pages.problems import problem_in_words
 from promptrec.serve.pages.readings import KEYS, Readings
-from promptrec.serve.pages.rendering import form_of, go, language_of, render, typed_in, words_in
+from promptrec.serve.pages.rendering import form_of, go, render, typed_in, words_of
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import PLAIN, WORDS
 from promptrec.serve.pages.trying import checked, history_of, lists
@@ -41,7 +41,7 @@ def prompt_pages(engine: Engine) -> APIRouter:
             jobs=jobs.latest("tune"),
             written={**typed_in(http, "write", empty), **typed},
             typed=typed_in(http, "tune", dict.fromkeys(FIELDS["tune"], "")),
-            problem=problem_in_words(problem, words_in(language_of(http))),
+            problem=problem_in_words(problem, words_of(http)),
             most=MOST_REQUEST,
         )
 
@@ -72,12 +72,12 @@ def prompt_pages(engine: Engine) -> APIRouter:
         try:
             found = readings.of(name, version)
         except PromptrecError as error:
-            problem = problem_in_words(str(error), words_in(language_of(http)))
+            problem = problem_in_words(str(error), words_of(http))
         return render(http, "reading.html", reading=found, parts=KEYS, problem=problem)
 
     @routes.get("/page/preview")
     async def preview(http: Request, text: str = "", person: str = "") -> HTMLResponse:
-        release, words = engine.current, words_in(language_of(http))
+        release, words = engine.current, words_of(http)
         asked, problems = checked(Asked(person=person, request=text.strip()), release, words)
         history = await history_of(engine, release, asked)
         columns = await lists(engine, release, asked, history, words) if asked.request else []

@@ -61,6 +61,11 @@ def language_of(http: Request) -> str:
     return next((name for _, _, name in sorted(accepted) if name in LANGUAGES), "en")
 
 
+def words_of(http: Request) -> Words:
+    """The words of the page in the reader's language."""
+    return words_in(language_of(http))
+
+
 def typed_in(http: Request, form: str, otherwise: Mapping[str, str]) -> dict[str, str]:
     """What stands in the fields of a form: what the address says (`form.field=`, see page.js), else `otherwise`."""
     return {field: http.query_params.get(f"{form}.{field}", value)[:MOST_REQUEST] for field, value in otherwise.items()}

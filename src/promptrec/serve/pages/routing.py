@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 
 from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.serve.pages.problems import problem_in_words
-from promptrec.serve.pages.rendering import language_of, render, words_in
+from promptrec.serve.pages.rendering import render, words_of
 from promptrec.serve.store import StoreUnavailableError
 
 log = logging.getLogger("promptrec.serve")
@@ -33,7 +33,7 @@ class PageRoute(APIRoute):
                 status, detail = _what(error)
                 if status == 500:
                     log.exception("a page failed")
-                words = words_in(language_of(http))
+                words = words_of(http)
                 return render(http, "failed.html", status, detail=problem_in_words(detail, words), failed=status)
 
         return handle

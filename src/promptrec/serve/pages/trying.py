@@ -21,7 +21,7 @@ from promptrec.serve.pages.asked import MOST_COLUMNS, Asked, acts
 from promptrec.serve.pages.cards import Card, cards
 from promptrec.serve.pages.finding import find, samples
 from promptrec.serve.pages.reasons import in_words
-from promptrec.serve.pages.rendering import Words, go, language_of, render, words_in
+from promptrec.serve.pages.rendering import Words, go, render, words_of
 from promptrec.serve.pages.routing import page_router
 from promptrec.serve.pages.steering import MOST_PARTS, PLAIN, WORDS, Steering
 from promptrec.serve.pages.uploads import Uploads
@@ -58,7 +58,7 @@ def try_pages(engine: Engine) -> APIRouter:
         asked = Asked.of(http.query_params)
         if "hx-request" not in http.headers and acts(http.query_params):
             return go(f"/?{asked.query()}")
-        release, words = engine.current, words_in(language_of(http))
+        release, words = engine.current, words_of(http)
         asked, problems = checked(asked, release, words)
         if asked.picture and uploads.find(asked.picture) is None:
             problems.append(words("picture.gone"))
@@ -101,7 +101,7 @@ def try_pages(engine: Engine) -> APIRouter:
 
     @routes.get("/page/why")
     async def why(http: Request, item: str, of: int = 0) -> HTMLResponse:
-        words, release = words_in(language_of(http)), engine.current
+        words, release = words_of(http), engine.current
         asked, _ = checked(Asked.of(http.query_params), release, words)
         history = await history_of(engine, release, asked)
         steering = asked.columns[min(max(of, 0), len(asked.columns) - 1)]
