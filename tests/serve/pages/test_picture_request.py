@@ -70,6 +70,26 @@ def test_a_picture_is_dropped_and_what_is_none_is_said(phone: Page) -> None:
     expect(phone.locator("#failure")).to_be_hidden()
 
 
+def test_a_picture_is_sent_without_scripts_and_what_was_asked_stays(browser: Browser, seeing: Site) -> None:
+    context = browser.new_context(base_url=seeing.address, java_script_enabled=False, locale="en-GB")
+    page = context.new_page()
+    page.goto("/?h=C1&request=war&c=plain&c=words&w=80")
+    expect(page.get_by_text("or drop one anywhere")).to_be_hidden()
+    for content, unread, steering in (
+        (b"no picture at all", 1, "your words"),
+        (drawn("Romance", 3, "PNG"), 0, "picture"),
+    ):
+        page.locator("#file").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": content})
+        page.get_by_role("button", name="Send the picture").click()
+        expect(page.get_by_text("This file cannot be read as a picture")).to_have_count(unread)
+        expect(page.locator("#request")).to_have_value("war")
+        expect(page.locator("#w")).to_have_value("80")
+        expect(page.locator("#c-1 option:checked")).to_contain_text(steering)
+    assert re.search(r"h=C1&request=war&i=[0-9a-f]{32}", page.url)
+    expect(page.get_by_role("img", name="Your picture")).to_have_js_property("naturalHeight", 120)
+    context.close()
+
+
 def test_only_small_jpegs_are_kept_and_a_lost_one_is_said(phone: Page, seeing: Site) -> None:
     for content, said in ((drawn("War", 1, "PNG"), "expected a JPEG"), (b"\xff\xd8\xff nothing", "cannot be read")):
         answer = phone.request.post("/pictures", data=content)

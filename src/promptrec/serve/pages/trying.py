@@ -63,6 +63,8 @@ def try_pages(engine: Engine) -> APIRouter:
         if asked.picture and uploads.find(asked.picture) is None:
             problems.append(words("picture.gone"))
             asked = replace(asked, picture="")
+        if "unread" in http.query_params:
+            problems.append(words("picture.unread"))
         history = await history_of(engine, release, asked)
         columns = await lists(engine, release, asked, history, words) if not asked.empty else []
         # A search ends with the choice of what it found.
