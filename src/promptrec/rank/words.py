@@ -7,8 +7,10 @@ import re
 from promptrec.rank.lexical import RUNS, STOPWORDS
 
 MOST = 8
-# What joins words in Chinese requests and asks politely; it says nothing about what is wanted.
+# What joins words in Chinese requests and asks politely; it says nothing about what is wanted. What refuses belongs to
+# the word after it, whatever it is made of.
 JOINING = re.compile(
+    r"(?P<refusing>[不别没](?:想要|想看|喜欢|需要|[要想看是有])*)|"
     r"(?:推荐|适合|一些|一部|一个|什么|我们|可以|希望|喜欢|想要|想看|请给|[的了和与及或在是有我你您他她请给想要把被让吗吧呢啊看找点些个部])+"
 )
 
@@ -25,7 +27,8 @@ def pieces(request: str) -> list[tuple[int, int]]:
                 found.append(run.span())
             continue
         start = run.start()
-        for joining in [*JOINING.finditer(request, run.start(), run.end()), None]:
+        between = [joining for joining in JOINING.finditer(request, *run.span()) if not joining["refusing"]]
+        for joining in [*between, None]:
             end = joining.start() if joining else run.end()
             if end > start:
                 found.append((start, end))
