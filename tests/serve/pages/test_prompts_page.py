@@ -55,6 +55,18 @@ def test_what_is_typed_stands_in_the_address(page: Page) -> None:
     expect(page.locator("#protocol")).to_have_value("scenario")
 
 
+def test_a_refused_form_has_an_address_too(page: Page) -> None:
+    page.goto("/prompts")
+    page.locator("#tune-name").fill("loved")
+    page.get_by_label("Scenario").fill("rating = 77")
+    page.get_by_role("button", name="Tune").click()
+    expect(page.get_by_role("alert")).to_contain_text("matches none")
+    expect(page).to_have_url(re.compile(r"/prompts\?tune\.name=loved&tune\.scenario=rating"))
+    page.get_by_role("link", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.locator("#scenario")).to_have_value("rating = 77")
+
+
 def test_a_written_prompt_says_what_it_lifts_and_sinks(page: Page) -> None:
     page.goto("/prompts/laughs")
     does = page.locator("#does")

@@ -82,16 +82,25 @@ function linkLanguages() {
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form[data-typed]");
   if (!form) return;
-  const address = new URL(location.href);
-  for (const field of form.elements) {
-    if (!field.name) continue;
-    const name = `${form.dataset.typed}.${field.name}`;
-    if (field.value) address.searchParams.set(name, field.value);
-    else address.searchParams.delete(name);
+  keepTyped(new URL(location.href), [form]);
+});
+
+function keepTyped(address, forms) {
+  for (const form of forms) {
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      const name = `${form.dataset.typed}.${field.name}`;
+      if (field.value) address.searchParams.set(name, field.value);
+      else address.searchParams.delete(name);
+    }
   }
   history.replaceState(history.state, "", address);
   linkLanguages();
-});
+}
+
+// A form that was refused stands at the address that it was sent to, where nothing can be got: it goes home.
+const refused = document.querySelector("[data-home]");
+if (refused) keepTyped(new URL(refused.dataset.home, location.href), refused.querySelectorAll("form[data-typed]"));
 
 // What was typed before the new field had its listeners is looked for, too.
 document.addEventListener("htmx:afterSettle", (event) => {
