@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from marked import write_between
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder, shares_of_top, shown_items
@@ -46,6 +47,7 @@ from promptrec.workspace import Workspace, write_json
 from result import goal, goals_by_id, results, rows_by
 
 WORK, RESULT = Path("bench/work/modalities"), Path("bench/results/modalities.json")
+PAGE = Path("docs/modalities.md")
 SEED, PEOPLE_OUT, ITEMS_OUT, EPOCHS = 0, 0.2, 0.1, 12
 COLD_ASKED = 2_000
 # What each arm reads: columns of the items that make its text, and whether it sees posters.
@@ -214,6 +216,17 @@ def main(parts: list[str]) -> None:
             [one if one["value"] is not None else stated.get(one["id"], one) for one in goals(done)],
         ),
     )
+    write_between(PAGE, "arms", table([done[slug(name)] for name in ARMS if slug(name) in done]))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """What each arm reads and its NDCG@10, as Markdown."""
+    lines = ["| reads | warm people | new among all | new among new |", "|---|---|---|---|"]
+    for row in rows:
+        found = (row[f"{question} ndcg@10"] for question in ("warm", "new", "among new"))
+        cells = [f"{one['value']:.4f} ({one['low']:.4f} to {one['high']:.4f})" for one in found]
+        lines.append(f"| {row['arm']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def goals(done: dict[str, Any]) -> list[dict[str, Any]]:
