@@ -36,7 +36,7 @@ def test_a_prompt_is_named_by_its_words(recommender: Recommender) -> None:
     prompt = replace(recommender.requests.prompt("a war film"), name="wars")
     saved = recommender.library.save(prompt)
     try:
-        answer = recommender.recommend(["C0"], request="romance", prompt="wars", k=10)
+        answer = recommender.recommend(["C0"], request="romance", prompt="wars", k=30)
     finally:
         recommender.library.delete(saved.name)
     assert any("fits “a war film” (" in reason for item in answer for reason in item.reasons)
