@@ -144,16 +144,9 @@ def table(data: str, rows: list[dict[str, Any]]) -> str:
     lines = []
     for choice in dict.fromkeys(row["choice"] for row in own):
         found = [row for row in own if row["choice"] == choice]
-        value, more, seconds = (
-            float(np.mean(numbers))
-            for numbers in zip(
-                *(
-                    (row["validation_ndcg@10"], row["validation_ndcg@10"] - usual[row["seed"]], row["cpu_seconds"])
-                    for row in found
-                ),
-                strict=True,
-            )
-        )
+        value = float(np.mean([row["validation_ndcg@10"] for row in found]))
+        more = value - float(np.mean([usual[row["seed"]] for row in found]))
+        seconds = float(np.mean([row["cpu_seconds"] for row in found]))
         seeds, epochs = (", ".join(str(row[name]) for row in found) for name in ("seed", "best_epoch"))
         lines.append((more, f"| {choice} | {value:.4f} | {more:+.4f} | {seeds} | {epochs} | {seconds:,.0f} |"))
     head = "| what differs | validation NDCG@10 | more than as it is, same seeds | seeds | best epochs | CPU s |"

@@ -10,11 +10,12 @@ from adaptation_few_shot import SIZES
 from adaptation_plots import draw
 from adaptation_tables import tables
 from adaptation_world import SCENARIOS, SEED
+from marked import write_between
 from promptrec.workspace import write_json
 from result import goal, results
 
 RESULT = Path("bench/results/adaptation.json")
-PAGE, MARK = Path("docs/adaptation.md"), "<!-- results -->"
+PAGE = Path("docs/adaptation.md")
 Cells = Mapping[str, dict[str, Any]]
 RIVALS = ("full", "lora", "last layer", "scratch")
 ALLOWED = 0.005
@@ -23,8 +24,7 @@ ALLOWED = 0.005
 def write_results(cells: Cells) -> None:
     goals = [*few_shot(cells), large_data(cells), cold_people(cells), *requests(cells), variety(cells), general(cells)]
     write_json(RESULT, results("make bench-adaptation", [SEED], list(cells.values()), goals))
-    before = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
-    PAGE.write_text(f"{before}{MARK}\n\n{tables(cells)}", encoding="utf-8")
+    write_between(PAGE, "results", tables(cells).rstrip())
     draw(cells, Path("docs/adaptation.png"))
     for one in goals:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")

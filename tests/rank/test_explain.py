@@ -40,6 +40,8 @@ def test_a_prompt_is_named_by_its_words(recommender: Recommender) -> None:
     finally:
         recommender.library.delete(saved.name)
     assert any("fits “a war film” (" in reason for item in answer for reason in item.reasons)
+    for item in answer:
+        assert item.id[0] != "W" or any("fits “a war film” (" in reason for reason in item.reasons)
     assert any("fits your request “romance” (" in reason for item in answer for reason in item.reasons)
 
 
