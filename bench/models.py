@@ -159,14 +159,16 @@ def goals(bench: Bench, rows: list[Row]) -> list[Row]:
     text = "time for one unseen person with 20 items, over that of RecTools"
     found.append(goal("one-person", text, 0.2, ratio and {"value": ratio}, note, at_most=True))
     first, last = (of_part.get(f"growth-{events}") for events in (GROWTH[0], GROWTH[-1]))
-    grown = {"value": last["seconds"] / first["seconds"]} if first and last else None
+    grown = {"value": last["cpu_seconds"] / first["cpu_seconds"]} if first and last else None
     found.append(
         goal(
             "growth-10m",
-            "time of an epoch of 10 million events over that of 1 million, at most 6 GiB",
+            "processor time of an epoch of 10 million events over that of 1 million, at most 6 GiB",
             11.0,
             grown,
-            f"{last['seconds']:.0f} s and {last['peak_gib']:.2f} GiB at 10 million" if last else "not run",
+            f"{last['seconds']:.0f} s, {last['cpu_seconds']:.0f} s of the processor, {last['peak_gib']:.2f} GiB at 10 million"
+            if last
+            else "not run",
             at_most=True,
             also=last is not None and last["peak_gib"] <= 6,
         )
