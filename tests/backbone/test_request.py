@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+import polars as pl
 import pytest
+import torch
 
 from contracts.world import KINDS
 from promptrec.backbone.content_space import ContentSpace
+from promptrec.backbone.request import RequestNetwork
 from promptrec.backbone.wishes import training_wishes
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
@@ -81,3 +86,14 @@ def test_a_decade_is_a_facet_where_items_have_a_year(recommender: Recommender) -
     texts = {wish.text: wish.fulfilled for wish in training_wishes(catalogue, {}, 0)}
     assert texts["from the 90s"].tolist() == [True] * 30 + [False] * 15
     assert texts["from the 90s"] is texts["1990年代的"]
+
+
+def test_a_catalogue_without_attribute_words_is_read_without_a_warning() -> None:
+    vectors = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
+    titles = pl.DataFrame({"id": [str(n) for n in range(12)], "title": [f"film {n}" for n in range(12)]})
+    space = ContentSpace.fit(Catalogue(titles), vectors)
+    assert space.facets == ()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network = RequestNetwork(4, space, space.centre, space.content(vectors) @ space.directions)
+    assert network(torch.from_numpy(vectors)).shape == (12, 4 + space.width)

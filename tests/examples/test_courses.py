@@ -18,8 +18,8 @@ def test_the_readme_runs_on_a_cut(
     folder.mkdir(parents=True)
     events, items = (pl.read_csv(source / f"{name}.csv.gz") for name in ("events", "items"))
     named = set(re.findall(r"C_course-[^\s,]+", README.read_text(encoding="utf-8")))
-    about = pl.col("description").str.contains("编程|人工智能")
-    kept = items.filter(pl.col("item_id").is_in(list(named)) | about).head(90)["item_id"]
+    about = pl.col("description").str.contains("编程|人工智能|历史|管理")
+    kept = items.filter(pl.col("item_id").is_in(list(named)) | about).head(150)["item_id"]
     events = events.filter(pl.col("item_id").is_in(kept.implode()))
     events = events.filter(pl.len().over("user_id") >= 4)
     people = events["user_id"].unique(maintain_order=True).head(300)

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from promptrec.cli.tune import show_made
 from promptrec.data.scenario import match
 from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.tune.directions import directions
-from promptrec.tune.objective import Objective
+from promptrec.tune.objective import Objective, miscalibration
 from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.start import start_of
 from promptrec.tune.task import task_of
@@ -74,6 +76,7 @@ def test_low_rank_prompts_are_smaller_than_their_shared_base(with_room: Recommen
     prompt = tune(with_room, "small", EVEN_FILMS, method="low-rank", start=base.name)
     sizes = [with_room.library.card(p.name, p.version)["bytes"] for p in (prompt, base)]
     assert sizes[0] < sizes[1] / 2
+    assert prompt.words == f"{EVEN_FILMS}, from {base.name}"
     with pytest.raises(PromptrecError, match="is a part of"):
         with_room.library.delete(base.name)
 
@@ -126,6 +129,23 @@ def test_calibration_gives_back_the_proportions_of_the_history(recommender: Reco
             ]
         )
     assert max(kept[0]) < 0.5 < 0.9 < min(kept[1])
+    assert prompts[1].card["test"]["miscalibration@10"]["difference"]["high"] < 0
+
+
+def test_lists_in_the_proportions_of_the_history_are_not_miscalibrated() -> None:
+    """Half of two words each, against a list that is all of one: the shares of the list are smoothed by .01."""
+    wanted = torch.tensor([[3.0, 3.0], [3.0, 3.0]])
+    found = miscalibration(torch.tensor([[5.0, 5.0], [10.0, 0.0]]), wanted)
+    assert found.tolist() == pytest.approx([0.0, 0.5 * np.log(0.5 / 0.995) + 0.5 * np.log(0.5 / 0.005)], abs=1e-6)
+
+
+def test_what_was_asked_for_is_printed_beside_relevance(
+    recommender: Recommender, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompt = tune(recommender, "printed", "rating > 0", method="shift", objective=Objective(novelty=1, calibration=1))
+    show_made(prompt, as_json=False)
+    printed = [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("test people:")]
+    assert printed == ["NDCG@10", "novelty@10", "miscalibration@10"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -78,9 +79,11 @@ class RequestNetwork(nn.Module):
         self.register_buffer("strength", torch.tensor(1.0))
         self.hidden = nn.Sequential(nn.Dropout(0.3), nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
         self.loudness = nn.Parameter(torch.tensor(0.5))
-        self.gates = nn.Linear(HIDDEN, facets)
-        nn.init.normal_(self.gates.weight, std=0.02)
-        nn.init.zeros_(self.gates.bias)
+        with warnings.catch_warnings():  # a catalogue without attribute words has no gates, and torch would say so
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+            self.gates = nn.Linear(HIDDEN, facets)
+            nn.init.normal_(self.gates.weight, std=0.02)
+            nn.init.zeros_(self.gates.bias)
 
     def forward(self, sentences: Tensor) -> Tensor:
         """sentences (b, text_width) to shifts (b, trained + what a place in the content space has)."""

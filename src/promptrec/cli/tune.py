@@ -168,16 +168,27 @@ def improve(
         print(f"report: {folder / 'report.html'}")
 
 
+MEASURED = {
+    "value": "value@10",
+    "novelty": "novelty@10",
+    "variety": "diversity@10",
+    "calibration": "miscalibration@10",
+}
+
+
 def show_made(prompt: Prompt, as_json: bool) -> None:
-    """The new version, its words and what it scored."""
+    """The new version, its words and what it scored; of other objectives than relevance, what each was moved by."""
     document = {"name": prompt.name, "version": prompt.version, "kind": prompt.kind, "words": prompt.words}
     lines = [f"saved {prompt.name} version {prompt.version} ({prompt.kind}): {prompt.words}"]
+    asked = prompt.recipe.get("objective", {})
+    shown = {"ndcg@10": "NDCG@10", **{metric: metric for term, metric in MEASURED.items() if asked.get(term)}}
     for people in ("validation", "test"):
-        score = (prompt.card.get(people) or {}).get("ndcg@10")
-        if score:
-            change = score["difference"]
-            lines.append(
-                f"{people} people: NDCG@10 {score['without']['value']:.4f} without, {score['with']['value']:.4f} with "
-                f"(difference {change['value']:+.4f}, {change['low']:+.4f} to {change['high']:+.4f})"
-            )
+        scores = prompt.card.get(people) or {}
+        for metric, label in shown.items():
+            if metric in scores:
+                without, steered, change = (scores[metric][key] for key in ("without", "with", "difference"))
+                lines.append(
+                    f"{people} people: {label} {without['value']:.4f} without, {steered['value']:.4f} with "
+                    f"(difference {change['value']:+.4f}, {change['low']:+.4f} to {change['high']:+.4f})"
+                )
     show({**document, "recipe": prompt.recipe, "card": prompt.card}, as_json, lines)

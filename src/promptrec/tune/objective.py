@@ -112,12 +112,22 @@ class Loss:
         return loss
 
     def _miscalibration(self, p: torch.Tensor, histories: Sequence[History]) -> torch.Tensor:
-        wanted = torch.stack([self.words[torch.from_numpy(h.rows).to(p.device)].sum(dim=0) for h in histories])
-        wanted = wanted / wanted.sum(dim=-1, keepdim=True).clamp(min=1e-9)
-        given = p @ self.words
-        given = given / given.sum(dim=-1, keepdim=True).clamp(min=1e-9)
-        smoothed = (1 - SMOOTHING) * given + SMOOTHING * wanted
-        return (wanted * (wanted.clamp(min=1e-9).log() - smoothed.clamp(min=1e-9).log())).sum(dim=-1)
+        return miscalibration(p @ self.words, word_sums(self.words, histories))
+
+
+def word_sums(words: torch.Tensor, histories: Sequence[History]) -> torch.Tensor:
+    """(b, words) what the items of each history carry together; words: (n, words) of `word_shares`."""
+    return torch.stack([words[torch.from_numpy(history.rows).to(words.device)].sum(dim=0) for history in histories])
+
+
+def miscalibration(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """(b,) KL(wanted || given) of attribute words (b, words), as shares, those of the list smoothed by 0.01 (Steck,
+    RecSys 2018, equation 6): 0 where a list has the proportions of the history.
+    """
+    wanted = wanted / wanted.sum(dim=-1, keepdim=True).clamp(min=1e-9)
+    given = given / given.sum(dim=-1, keepdim=True).clamp(min=1e-9)
+    smoothed = (1 - SMOOTHING) * given + SMOOTHING * wanted
+    return (wanted * (wanted.clamp(min=1e-9).log() - smoothed.clamp(min=1e-9).log())).sum(dim=-1)
 
 
 def _list_share(logits: torch.Tensor) -> torch.Tensor:

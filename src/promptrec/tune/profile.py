@@ -14,6 +14,7 @@ from promptrec.errors import PromptrecError
 from promptrec.evaluate.metrics import ndcg
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.progress import progress
+from promptrec.prompt.folder import MOST_BYTES
 from promptrec.prompt.library import check_name
 from promptrec.prompt.profile import GENERATOR, block_sizes
 from promptrec.prompt.prompt import Prompt
@@ -23,7 +24,8 @@ from promptrec.tune.cold import BATCH, Cold, attributes_of, cold_questions, prof
 from promptrec.tune.objective import training_counts
 
 BELOW = 5
-HIDDEN = 8
+MOST_HIDDEN = 8
+HEADER = 1_024  # bytes, at most, of what a file says about five tensors
 STEPS = 600
 CHECK_EVERY = 30
 PATIENCE = 6
@@ -73,16 +75,23 @@ def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: 
 
 def _start(backbone: Backbone, inputs: int, name: str, seed: int) -> dict[str, torch.Tensor]:
     shape, noise = backbone.prompt_shape, torch_generator(seed, f"profile {name}")
+    tokens = max(1, shape.tokens // 2) if shape.layers else 0
+    hidden = _hidden(inputs, shape.shift, shape.layers * 2 * tokens * shape.width)
     found = {
         "shift": torch.zeros(shape.shift),
-        GENERATOR[0]: torch.randn(inputs, HIDDEN, generator=noise) / 2,
-        GENERATOR[1]: torch.zeros(HIDDEN),
-        GENERATOR[2]: torch.zeros(HIDDEN, shape.shift),
+        GENERATOR[0]: torch.randn(inputs, hidden, generator=noise) / 2,
+        GENERATOR[1]: torch.zeros(hidden),
+        GENERATOR[2]: torch.zeros(hidden, shape.shift),
     }
     if shape.layers:
-        tokens = max(1, shape.tokens // 2)
         found["prefix"] = 0.02 * torch.randn(shape.layers, 2, tokens, shape.width, generator=noise)
     return found
+
+
+def _hidden(inputs: int, shift: int, prefix: int) -> int:
+    """How many hidden numbers the generator has: at most eight, fewer where the prompt would not fit into its 20 KB."""
+    room = (MOST_BYTES - HEADER) // 4 - shift - prefix
+    return max(1, min(MOST_HIDDEN, room // (inputs + 1 + shift)))
 
 
 def fit_generator(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from promptrec.backbone.interface import Backbone
 from promptrec.data.catalogue import Rows
@@ -17,7 +18,14 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
-from promptrec.tune.objective import Objective, item_values, training_counts
+from promptrec.tune.objective import (
+    Objective,
+    item_values,
+    miscalibration,
+    training_counts,
+    word_shares,
+    word_sums,
+)
 
 MOST_SCORED = 1_000
 
@@ -43,8 +51,9 @@ def scores(
 ) -> dict[str, Any] | None:
     """For each metric the mean `without` the prompt, `with` it, and the paired `difference`, with 95% intervals.
 
-    Besides relevance: novelty and diversity of the lists and, where the objective has one, the mean value of their
-    items in standard deviations of the catalogue. Of more than 1,000 examples so many are drawn. None for no examples.
+    Besides relevance: novelty and diversity of the lists; where the objective has a value, its mean over their items in
+    standard deviations of the catalogue; where it has calibration, the lists' `miscalibration`, the lower the better.
+    Of more than 1,000 examples so many are drawn. None for no examples.
     """
     if not len(examples):
         return None
@@ -76,4 +85,8 @@ def _metrics(
         values = item_values(recommender.catalogue, objective.column).double().numpy()
         there = ranking.top >= 0
         found["value@10"] = np.where(there, values[ranking.top], 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    if objective.calibration:
+        words = word_shares(recommender.catalogue)
+        given = torch.stack([words[torch.from_numpy(top[top >= 0])].sum(dim=0) for top in ranking.top])
+        found["miscalibration@10"] = miscalibration(given, word_sums(words, list(examples))).double().numpy()
     return found

@@ -68,7 +68,7 @@ def tune(
         "seconds": seconds,
         "seed": seed,
     }
-    words = begin.prompt.words or task.words
+    words = f"{task.words}, from {start}" if start else begin.prompt.words or task.words
     prompt = replace(
         found.prompt, words=words, recipe={key: value for key, value in recipe.items() if value is not None}
     )
