@@ -97,3 +97,17 @@ def test_a_catalogue_without_attribute_words_is_read_without_a_warning() -> None
         warnings.simplefilter("error")
         network = RequestNetwork(4, space, space.centre, space.content(vectors) @ space.directions)
     assert network(torch.from_numpy(vectors)).shape == (12, 4 + space.width)
+
+
+@pytest.mark.parametrize(
+    ("wish", "hint", "both"),
+    [
+        ("romance", "romance, with a touch of comedy", "romance and comedy"),
+        ("爱情片", "爱情片，略带喜剧", "爱情片和喜剧"),
+    ],
+)
+def test_a_hint_moves_less_than_a_wish(recommender: Recommender, wish: str, hint: str, both: str) -> None:
+    comedies, romances = of_kind("Comedy"), of_kind("Romance")
+    plain, hinted, wished = (scores(recommender, request) for request in (wish, hint, both))
+    assert plain[comedies].mean() < hinted[comedies].mean() < wished[comedies].mean()
+    assert set(np.argsort(-hinted)[:10]) <= set(range(romances.start, romances.stop))

@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from promptrec.backbone.clauses import clauses_of
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.interface import Backbone
-from promptrec.backbone.negation import wanted_and_unwanted
 from promptrec.backbone.sequence import device, fingerprint
 from promptrec.backbone.wishes import Wish
 from promptrec.content.encoder import TextEncoder, Vectors
@@ -43,6 +43,7 @@ SPOKEN = 0.5
 RISE = 0.1
 TEXT_WEIGHT = 1.0
 FACET_WEIGHT = 0.1
+HINT = 0.1
 LONGEST_REQUEST = 2_000
 QUOTED = re.compile('[“"「『《]([^“”"「」『』《》]+)[”"」』》]')
 
@@ -138,15 +139,18 @@ class RequestEncoder:
         return {"shift": self._shift(request)}
 
     def _shift(self, request: str) -> Tensor:
-        """Towards what is wanted, of which words in quotation marks are parts of their own, away from what is not."""
-        wanted, unwanted = wanted_and_unwanted(request)
-        parts = [*([wanted] if wanted else []), *QUOTED.findall(wanted)] if wanted or unwanted else [request]
-        shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode([*parts, *unwanted])).to(device()))
-        towards, away = shifts[: len(parts)], shifts[len(parts) :]
+        """Towards what is wanted, of which words in quotation marks are parts of their own, a little towards what is
+        hinted at, away from what is not wanted."""
+        asked = clauses_of(request)
+        parts = [*([asked.wanted] if asked.wanted else []), *QUOTED.findall(asked.wanted)]
+        texts = [*parts, *asked.hinted, *asked.unwanted] or [request]
+        shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode(texts)).to(device()))
+        towards, hints, away = shifts.tensor_split([len(parts), len(parts) + len(asked.hinted)])
         start = self.network.trained + self.network.directions
-        texts = towards[:, :start].mean(dim=0) if parts else torch.zeros_like(shifts[0, :start])
-        gates = towards[:, start:].amax(dim=0) if parts else torch.zeros_like(shifts[0, start:])
-        return torch.cat([texts, gates]) - away.sum(dim=0)
+        shift = HINT * hints.sum(dim=0) - away.sum(dim=0)
+        if parts:
+            shift = shift + torch.cat([towards[:, :start].mean(dim=0), towards[:, start:].amax(dim=0)])
+        return shift
 
     def save(self, folder: Path) -> None:
         save_file(self.network.state_dict(), folder / "request_encoder.safetensors")

@@ -7,7 +7,7 @@ from copy import copy
 
 import numpy as np
 
-from promptrec.backbone.negation import wanted_and_unwanted
+from promptrec.backbone.clauses import clauses_of
 from promptrec.backbone.request import RequestEncoder
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.prompt.prompt import Prompt
@@ -25,8 +25,8 @@ class _Known:
 
     def __init__(self, encoder: TextEncoder, sentences: Sequence[str]) -> None:
         self.encoder, self.name, self.width = encoder, encoder.name, encoder.width
-        parts = [wanted_and_unwanted(sentence.strip()) for sentence in sentences]
-        texts = list(dict.fromkeys(text for wanted, unwanted in parts for text in (wanted, *unwanted) if text))
+        parts = [clauses_of(sentence.strip()) for sentence in sentences]
+        texts = list(dict.fromkeys(text for own in parts for text in (own.wanted, *own.hinted, *own.unwanted) if text))
         self.known = dict(zip(texts, encoder.encode(texts), strict=True)) if texts else {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:

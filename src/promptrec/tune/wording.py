@@ -52,11 +52,17 @@ def parts_of(sentence: str) -> list[str]:
 
 
 def neighbours(sentence: str, words: Iterable[str]) -> list[str]:
-    """The sentences that differ from one by a word left out, put in place of another, or added at its end."""
+    """The sentences that differ from one by a word left out, put in place of another, added at its end or hinted at."""
     own = parts_of(sentence)
     joined = "，" if language_of(sentence) == "zh" else " "
     shorter = [joined.join(own[:i] + own[i + 1 :]) for i in range(len(own)) if len(own) > 1]
-    longer = [f"{sentence}{joined}{word}" for word in words if word.lower() not in sentence.lower()]
+    hint = "，略带" if language_of(sentence) == "zh" else ", a touch of "
+    longer = [
+        f"{sentence}{between}{word}"
+        for word in words
+        for between in (joined, hint)
+        if word.lower() not in sentence.lower()
+    ]
     other = [
         joined.join([*own[:i], word, *own[i + 1 :]])
         for word in words

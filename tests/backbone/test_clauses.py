@@ -1,0 +1,42 @@
+"""What is wanted, what is hinted at and what is not wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptrec.backbone.clauses import Clauses, clauses_of
+
+
+@pytest.mark.parametrize(
+    ("request_", "wanted", "unwanted"),
+    [
+        ("any good comedy?", "any good comedy?", ()),
+        ("有没有好的喜剧", "有没有好的喜剧", ()),
+        ("a comedy from the 90s, not for children", "a comedy from the 90s", ("for children",)),
+        ("something funny but not romantic", "something funny", ("romantic",)),
+        ("I don't want war films, but adventure", "but adventure", ("war films",)),
+        ("no horror please", "", ("horror please",)),
+        ("轻松的喜剧，不要爱情片", "轻松的喜剧", ("爱情片",)),
+        ("喜剧，不要爱情片，也不要恐怖片", "喜剧", ("爱情片", "恐怖片")),
+        ("movies like No Country for Old Men", "movies like No Country for Old Men", ()),
+        ("不", "不", ()),
+    ],
+)
+def test_refusals_are_read_as_words(request_: str, wanted: str, unwanted: tuple[str, ...]) -> None:
+    assert clauses_of(request_) == Clauses(wanted, (), unwanted)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("a comedy with a touch of romance", Clauses("a comedy", ("romance",))),
+        ("war films, preferably from the 1950s, no comedy", Clauses("war films", ("from the 1950s",), ("comedy",))),
+        ("a thriller, a bit of horror and a hint of romance", Clauses("a thriller", ("horror and a hint of romance",))),
+        ("喜剧，略带爱情，最好是90年代的", Clauses("喜剧", ("爱情", "90年代的"))),
+        ("a touch of romance", Clauses("a touch of romance")),
+        ("films with Preston Sturges", Clauses("films with Preston Sturges")),
+        ("给我来点喜剧", Clauses("给我来点喜剧")),
+    ],
+)
+def test_hints_are_read_as_words(request_: str, expected: Clauses) -> None:
+    assert clauses_of(request_) == expected
