@@ -17,6 +17,8 @@ from promptrec.rank.words import pieces
         ("", []),
         ("?! the", []),
         (" ".join(f"word{n}" for n in range(20)), [f"word{n}" for n in range(8)]),
+        ("a comedy with a touch of romance", ["comedy", "romance"]),
+        ("喜剧，略带爱情", ["喜剧", "略带爱情"]),
     ],
 )
 def test_pieces(request_: str, words: list[str]) -> None:

@@ -18,8 +18,11 @@ _CHINESE = r"(?:但是?|而且|也)?(?:不要|不想要|不想看|不想|不喜�
 _REFUSAL = re.compile(f"{_ENGLISH}|{_CHINESE}")
 
 
+_LITTLE, _RATHER = ("touch", "hint", "bit", "dash"), ("preferably", "ideally")
+HINTING = frozenset((*_LITTLE, *_RATHER))
+"""English words that turn what follows them into a hint; they say nothing by themselves."""
 _HINT = re.compile(
-    r"(?:\b(?:with\s+|and\s+)?(?:an?\s+(?:touch|hint|bit|dash)\s+of|preferably|ideally)\b|[略稍]带|带点|最好是?)\s*"
+    rf"(?:\b(?:with\s+|and\s+)?(?:an?\s+(?:{'|'.join(_LITTLE)})\s+of|{'|'.join(_RATHER)})\b|[略稍]带|带点|最好是?)\s*"
     r"(?P<what>[^,.;!?，。；！？]*)"
 )
 _ENDS = " ,.;!?，。；！？"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from promptrec.backbone.clauses import HINTING
 from promptrec.rank.lexical import RUNS, STOPWORDS
 
 MOST = 8
@@ -23,7 +24,7 @@ def pieces(request: str) -> list[tuple[int, int]]:
     found = []
     for run in RUNS.finditer(request):
         if run.lastgroup == "word":
-            if len(run.group()) > 1 and run.group().lower() not in STOPWORDS:
+            if len(run.group()) > 1 and run.group().lower() not in STOPWORDS | HINTING:
                 found.append(run.span())
             continue
         start = run.start()
