@@ -171,6 +171,8 @@ class SequenceBackbone(Backbone):
             trained = tuple(json.loads(items.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
+        if trained == catalogue.ids:
+            trained = catalogue.ids  # the same strings once, not twice
         backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
