@@ -262,8 +262,9 @@ def start(bench: Bench) -> dict[str, Any]:
 
 
 def million(bench: Bench) -> dict[str, Any]:
-    """The engine over 1,000,000 items in a process of its own."""
-    command = [PYTHON, "bench/serve_million.py", str(100 * bench.items), str(SEED)]
+    """A whole service over 1,000,000 items."""
+    items, folder = 100 * bench.items, bench.folder / "million"
+    command = [PYTHON, "bench/serve_million.py", str(folder), str(items), str(bench.seconds), str(SEED)]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return found
 
@@ -327,17 +328,16 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def million_goal(found: dict[str, Any] | None) -> dict[str, Any]:
-    """Not met by the index alone, however good: a whole service has not been measured."""
-    note = (
-        ""
-        if found is None
-        else (
-            f"recall@50 {found['recall']:.4f} (at least .99), {found['mib']:,.0f} MiB (at most 2,048), all of the "
-            "index and exact vectors alone; a service holds the items' texts and text vectors (2 KB an item) as well"
+    """Met where latency, recall and memory all are; what was measured of the index alone meets nothing."""
+    note, met = "", False
+    if found is not None and "mib_at_most" in found:
+        met = found["recall"] >= 0.99 and found["mib"] <= 2_048
+        note = (
+            f"recall@50 {found['recall']:.4f} (at least .99), {found['mib']:,.0f} MiB (at most 2,048), of a whole "
+            f"service at {found['rate']:g} calls a second; {found['mib_at_most']:,.0f} MiB while it loads"
         )
-    )
     text = "p99 in ms over 1,000,000 items"
-    return goal("million", text, 40.0, found and found["p99"], note, at_most=True, also=False)
+    return goal("million", text, 40.0, found and found["p99"], note, at_most=True, also=met)
 
 
 def middle(turns: list[float] | None) -> dict[str, float] | None:

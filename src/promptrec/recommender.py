@@ -25,6 +25,7 @@ from promptrec.data.history import EMPTY, Event, History
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
 from promptrec.index.contract import Kind
+from promptrec.mapped import let_go
 from promptrec.prompt.library import PromptLibrary
 from promptrec.prompt.prompt import Prompt, louder, mix
 from promptrec.prompt.query import Query
@@ -88,6 +89,7 @@ class Recommender:
         encoder = load_text_encoder(specs)
         content = encode_content(place.dataset, dataset.catalogue, specs, encoder, only=tuple(own))
         backbone = load_backbone(folder, dataset.catalogue, content.text, content.others)
+        let_go([content.text])  # to recommend, the backbone's own numbers are enough
         requests = load_requests(folder, backbone, encoder)
         likes = {
             name: LikeEncoder.load(folder, name, facts, backbone, partial(load_file_encoder, specs[name]))

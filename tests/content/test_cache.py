@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,16 @@ def test_each_content_is_encoded_once(tmp_path: Path) -> None:
     assert encoder.seen == ["a", "bb", "ccc"]
     np.testing.assert_array_equal(first[:, 0], [1, 2, 1])
     np.testing.assert_array_equal(second[:, 0], [2, 3])
+
+
+def test_vectors_of_the_same_texts_in_the_same_order_are_mapped(tmp_path: Path) -> None:
+    file, encoder = tmp_path / "vectors.safetensors", Counting()
+    first = encode_cached(["a", "bb"], encoder, file)
+    again, turned = encode_cached(["a", "bb"], encoder, file), encode_cached(["bb", "a"], encoder, file)
+    assert isinstance(again.base, mmap)
+    assert not isinstance(turned.base, mmap)
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(turned, first[::-1])
 
 
 def test_another_encoder_makes_its_own(tmp_path: Path) -> None:

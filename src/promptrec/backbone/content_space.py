@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
@@ -24,6 +25,7 @@ DIRECTIONS = 128
 FACETS = 128
 FEWEST_ITEMS = 5
 SMALLEST_SPREAD = 1e-4
+PORTION = 65_536  # items
 
 Facet = tuple[str, str]  # attribute, word
 
@@ -100,11 +102,9 @@ class ContentSpace:
 
     def carried(self, catalogue: Catalogue) -> torch.Tensor:
         """(n, facets): a one for each facet that an item carries."""
-        column = {facet: i for i, facet in enumerate(self.facets)}
-        carried = torch.zeros(len(catalogue), len(column))
-        for attribute, words_of in facet_words(catalogue).items():
-            for row, words in enumerate(words_of):
-                carried[row, [column[attribute, word] for word in words if (attribute, word) in column]] = 1
+        carried = torch.zeros(len(catalogue), len(self.facets))
+        for column, (attribute, word) in enumerate(self.facets):
+            carried[_carriers(catalogue, attribute, word), column] = 1
         return carried
 
     def place(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> torch.Tensor:
@@ -112,7 +112,8 @@ class ContentSpace:
         seen = [
             own.content(known(others, name, len(vectors), own)) @ own.directions for name, own in self.others.items()
         ]
-        return torch.cat([self.content(vectors) @ self.directions, self.carried(catalogue), *seen], dim=-1)
+        texts = [self.content(part) @ self.directions for part in portions(vectors)]
+        return torch.cat([torch.cat(texts), self.carried(catalogue), *seen], dim=-1)
 
     @property
     def fingerprint(self) -> str:
@@ -157,6 +158,24 @@ def facet_words(catalogue: Catalogue) -> dict[str, list[list[str]]]:
     """For each attribute what an item may be asked for by: its words, and of the year its decade, as "1990s"."""
     found = {"year": [[] if np.isnan(decade) else [f"{decade:.0f}s"] for decade in catalogue.decades]}
     return found | {attribute: catalogue.words_of(attribute) for attribute in catalogue.word_attributes}
+
+
+def _carriers(catalogue: Catalogue, attribute: str, word: str) -> torch.Tensor:
+    """The rows of the items that carry a facet: what `facet_words` says, without a list for each of a million items."""
+    if attribute in catalogue.word_attributes:
+        words = pl.col(attribute)
+        has = words.list.contains(word) if catalogue.items.schema[attribute] == pl.List(pl.String) else words == word
+        carries = catalogue.items.select(has.fill_null(False)).to_series().to_numpy()
+    elif attribute == "year":
+        carries = np.isin(catalogue.decades, [own for own in np.unique(catalogue.decades) if f"{own:.0f}s" == word])
+    else:
+        carries = np.zeros(len(catalogue), dtype=bool)
+    return torch.from_numpy(np.flatnonzero(carries))
+
+
+def portions(vectors: Vectors) -> Iterator[Vectors]:
+    """The vectors a part at a time, so that what is made of them on the way takes little memory."""
+    return (vectors[start : start + PORTION] for start in range(0, len(vectors), PORTION))
 
 
 def _centred(vectors: Vectors, centre: torch.Tensor) -> torch.Tensor:

@@ -155,9 +155,9 @@ class SequenceNetwork(nn.Module):
         seconds, NaN where unknown; prefix (b, layers, 2, tokens, width). Returns (b, l, width), or (b, 1, width) with
         `last_only`, of length one."""
         length = rows.shape[1]
-        padded = F.pad(items, (0, 0, 0, 1))
-        x = self.drop(padded[rows] + self.position.weight[-length:] + self.gap(gap_buckets(times)))
         present = rows < len(items)
+        there = items[rows.clamp(max=len(items) - 1)].masked_fill(~present[..., None], 0.0)
+        x = self.drop(there + self.position.weight[-length:] + self.gap(gap_buckets(times)))
         causal = torch.ones(length, length, dtype=torch.bool, device=rows.device).tril()
         itself = torch.eye(length, dtype=torch.bool, device=rows.device)
         mask = (causal & present[:, None, None, :]) | itself

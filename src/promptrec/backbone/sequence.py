@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from promptrec.backbone.content_space import ContentSpace, known
+from promptrec.backbone.content_space import ContentSpace, known, portions
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
 from promptrec.content.encoder import Vectors
@@ -23,6 +22,7 @@ from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.errors import PromptrecError
+from promptrec.mapped import let_go, read_mapped
 from promptrec.prompt.prompt import PromptShape
 from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
 
@@ -76,16 +76,26 @@ class SequenceBackbone(Backbone):
         digest.update("\0".join(trained).encode())
         self.fingerprint = digest.hexdigest()
         with torch.no_grad():
-            content, seen = space.content(vectors).to(device()), other_contents(space, len(catalogue), others)
-            parts: torch.Tensor = self.network.content_parts(content, seen)
+            seen = other_contents(space, len(catalogue), others)
+            parts = self._content_parts(vectors, seen)
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
-            parts[rows[there]] += self.network.item_id.weight[there]
-            _place_new_items(parts, [content, *seen.values()], rows[there])
+            parts.index_add_(0, rows[there], self.network.item_id.weight[there])
+            if len(rows[there]) < len(parts):
+                _place_new_items(parts, [space.content(vectors).to(device()), *seen.values()], rows[there])
             self.item_parts = parts
             place = space.place(catalogue, vectors, others).to(device())
             self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
+
+    def _content_parts(self, vectors: Vectors, seen: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(n, width) what the items' content adds to their ids."""
+        made, start = [], 0
+        for part in portions(vectors):
+            others = {name: own[start : start + len(part)] for name, own in seen.items()}
+            made.append(self.network.content_parts(self.space.content(part).to(device()), others))
+            start += len(part)
+        return torch.cat(made)
 
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> SequenceBackbone:
         """The same frozen model over another catalogue: items that are new in it are known by their content."""
@@ -153,16 +163,20 @@ class SequenceBackbone(Backbone):
         weights, items = folder / "weights.safetensors", folder / "items.json"
         try:
             network = SequenceNetwork(NetworkConfig(**config["network"]))
-            network.load_state_dict(load_file(weights))
-        except (SafetensorError, RuntimeError, OSError, TypeError) as error:
+            mapped = read_mapped(weights)
+            network.load_state_dict({name: torch.from_numpy(own) for name, own in mapped.items()}, assign=True)
+        except (ValueError, RuntimeError, OSError, TypeError) as error:
             raise PromptrecError(f"{weights}: the weights cannot be read ({error}); train again") from None
         try:
             trained = tuple(json.loads(items.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
+        if trained == catalogue.ids:
+            trained = catalogue.ids  # the same strings once, not twice
         backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
+        let_go(mapped.values())  # the ids of a million items: 256 MB that `item_parts` holds as well
         return backbone
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.errors import PromptrecError
+from promptrec.mapped import Array, read_mapped
 from promptrec.progress import progress
 
 BATCH = 256
@@ -24,9 +24,15 @@ def encode_cached(texts: Sequence[str], encoder: TextEncoder, file: Path, what: 
 
     The file holds one vector per text, found by the hash of encoder name and text. It is written now and then, so that
     after a kill the rest alone is encoded. Raises PromptrecError when the file is broken.
+
+    Where the file holds these texts, in this order, and nothing else, as it does after the first training on texts that
+    all differ, its vectors are mapped, not read: two gigabytes at a million items.
     """
     keys = [hashlib.sha256(f"{encoder.name}\0{text}".encode()).digest() for text in texts]
-    known = _read(file)
+    held = _read(file)
+    if held is not None and held["hashes"].tobytes() == b"".join(keys):
+        return held["vectors"]
+    known = {} if held is None else _by_hash(held)
     missing = list({key: text for key, text in zip(keys, texts, strict=True) if key not in known}.items())
     if missing:
         batches = range(0, len(missing), BATCH)
@@ -44,14 +50,19 @@ def encode_cached(texts: Sequence[str], encoder: TextEncoder, file: Path, what: 
     return np.stack([known[key] for key in keys])
 
 
-def _read(file: Path) -> dict[bytes, Vectors]:
+def _read(file: Path) -> dict[str, Array] | None:
+    """The file's hashes (n, 32) and vectors (n, width); None where there is no file."""
     if not file.exists():
-        return {}
+        return None
     try:
-        saved = load_file(file)
-        return {row.tobytes(): vector for row, vector in zip(saved["hashes"], saved["vectors"], strict=True)}
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        saved = read_mapped(file)
+        return {name: saved[name] for name in ("hashes", "vectors")}
+    except (ValueError, KeyError, OSError) as error:
         raise PromptrecError(f"{file}: the content vectors cannot be read ({error}); delete the file") from None
+
+
+def _by_hash(held: Mapping[str, Array]) -> dict[bytes, Vectors]:
+    return {row.tobytes(): vector for row, vector in zip(held["hashes"], held["vectors"], strict=True)}
 
 
 def _write(file: Path, known: dict[bytes, Vectors]) -> None:

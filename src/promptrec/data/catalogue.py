@@ -101,24 +101,22 @@ class Catalogue:
         """Everything known about one item, as plain values."""
         return self.items.row(row, named=True)
 
-    @cached_property
+    @property
     def texts(self) -> tuple[str, ...]:
         """One text an item: title (year). words of its attributes. description. Without a title it begins with the
-        whole description, without both with the id."""
-        names = self.items.select(pl.coalesce(self._text("title"), self._text("description"), "id")).to_series()
-        parts = [[name] for name in names]
+        whole description, without both with the id. Made at each call and not kept: a million take 110 MB."""
+        name, description = pl.coalesce(self._text("title"), self._text("description"), "id"), self._text("description")
+        first = name
         if "year" in self.attributes:
-            for part, year in zip(parts, self.items["year"].to_list(), strict=True):
-                if year is not None:
-                    part[0] += f" ({int(year)})"
-        for name in self.word_attributes:
-            for part, words in zip(parts, self.words_of(name), strict=True):
-                if words:
-                    part.append(" ".join(words))
-        if "description" in self.items.columns:
-            for part, name, text in zip(
-                parts, names, self.items.select(self._text("description")).to_series(), strict=True
-            ):
-                if text and text != name:
-                    part.append(text)
-        return tuple(". ".join(part) for part in parts)
+            year = pl.col("year").cast(pl.Int64).cast(pl.String)
+            first = name + (" (" + year + ")").fill_null("")
+        parts = [first]
+        for attribute in self.word_attributes:
+            column = pl.col(attribute)
+            if self.items.schema[attribute] == pl.List(pl.String):
+                parts.append(pl.when(column.list.len() > 0).then(column.list.join(" ")))
+            else:
+                parts.append(pl.when(column != "").then(column))
+        parts.append(pl.when(description != name).then(description))
+        joined = self.items.select(pl.concat_str(parts, separator=". ", ignore_nulls=True)).to_series()
+        return tuple(joined.to_list())

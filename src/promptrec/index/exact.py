@@ -10,6 +10,8 @@ import torch
 from promptrec.index.contract import Found, ItemIndex, Kind, Mask, Rows, Vectors, best_of
 
 MOST_SCORES = 1 << 22  # at once: 16 MB
+BLOCK = 64  # numbers of a vector
+GROUPS_PER_ITEM = 8
 
 
 class ExactIndex(ItemIndex):
@@ -23,47 +25,36 @@ class ExactIndex(ItemIndex):
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        for places, width in self._together(queries):
-            out = None if exclude is None else [np.asarray(exclude[i], dtype=np.int64) for i in places]
-            found, best = self._best(queries[places], k, out, width)
-            rows[places, : found.shape[1]], scores[places, : found.shape[1]] = found, best
+        step = max(1, MOST_SCORES // max(len(self), 1))
+        for start in range(0, len(queries), step):
+            some = slice(start, start + step)
+            found = self._scores(queries[some])
+            if exclude is not None:
+                out = [np.asarray(own, dtype=np.int64) for own in exclude[some]]
+                found[np.repeat(np.arange(len(out)), [len(own) for own in out]), np.concatenate(out)] = -np.inf
+            _fill(rows[some], scores[some], found)
         return rows, scores
 
-    def _together(self, queries: Vectors) -> list[tuple[Rows, int]]:
-        """The places of queries whose products are computed at once, and how many of their numbers count.
+    def _scores(self, queries: Vectors) -> Vectors:
+        """(b, n) all products, a block of numbers at a time.
 
-        A query without a prompt has zeros where prompts point at content: the greater part of the work.
+        A query without a prompt has zeros where prompts point at content, and most prompts point at a part of it: the
+        greater part of the work is left out.
         """
-        width = queries.shape[1]
-        reach = np.where(queries.any(axis=1), width - (queries != 0)[:, ::-1].argmax(axis=1), 1)
-        short = reach <= width // 2
-        step = max(1, MOST_SCORES // max(len(self), 1))
-        return [
-            (places[start : start + step], int(reach[places].max()))
-            for places in (np.flatnonzero(short), np.flatnonzero(~short))
-            for start in range(0, len(places), step)
-        ]
-
-    def _best(self, queries: Vectors, k: int, exclude: list[Rows] | None, width: int) -> Found:
-        scores = torch.from_numpy(queries[:, :width]) @ self._tensor[:, :width].T
+        asked = torch.from_numpy(queries)
+        scores = asked[:, :BLOCK] @ self._tensor[:, :BLOCK].T
+        for start in range(BLOCK, queries.shape[1], BLOCK):
+            block = slice(start, start + BLOCK)
+            speaking = torch.nonzero(asked[:, block].any(dim=1))[:, 0]
+            if len(speaking):
+                scores.index_add_(0, speaking, asked[speaking, block] @ self._tensor[:, block].T)
         if len(self.added):
             everything = scores.new_full((len(queries), len(self)), -torch.inf)
             everything[:, : scores.shape[1]] = scores
             everything[:, torch.from_numpy(self.added)] = torch.from_numpy(queries @ self.added_vectors.T)
             scores = everything
-        flat = scores.numpy()
-        if exclude:
-            flat[np.repeat(np.arange(len(exclude)), [len(out) for out in exclude]), np.concatenate(exclude)] = -np.inf
-        # One more than is wanted shows whether equal scores at the end leave a choice.
-        best, rows = (part.numpy() for part in torch.topk(scores, min(k + 1, len(self))))
-        order = np.lexsort((rows, -best))[:, :k]
-        found, kept = np.take_along_axis(rows, order, axis=1), np.take_along_axis(best, order, axis=1)
-        if best.shape[1] > k:
-            for i in np.flatnonzero((best[:, k] == best[:, k - 1]) & (best[:, k] > -np.inf)):
-                chosen, own = best_of(np.arange(len(self)), flat[i], k)
-                sequence = np.lexsort((chosen, -own))
-                found[i], kept[i] = chosen[sequence], own[sequence]
-        return np.where(kept > -np.inf, found, -1), kept
+        products: Vectors = scores.numpy()
+        return products
 
     def _nearest(self, query: Vectors, k: int, out: Rows, allow: Mask | None) -> Found:
         scores = torch.mv(self._tensor, torch.from_numpy(query)).numpy()
@@ -73,3 +64,21 @@ class ExactIndex(ItemIndex):
         rows, best = best_of(np.arange(len(scores)), scores, k)
         there = best > -np.inf
         return rows[there], best[there]
+
+
+def _fill(rows: Rows, best: Vectors, scores: Vectors) -> None:
+    """Write the best of `scores` (b, n) into rows and best (b, k), the smaller row first where scores are equal.
+
+    The k-th highest of the maxima of groups of items is a bound that at least k items reach and few others.
+    """
+    (count, items), k = scores.shape, min(rows.shape[1], scores.shape[1])
+    size = max(1, items // (GROUPS_PER_ITEM * k))
+    highest = torch.from_numpy(scores).unfold(1, size, size).amax(dim=2)
+    least = np.maximum(highest.topk(k).values[:, -1:].numpy(), np.finfo(np.float32).min)  # -inf is no item
+    whose, found = np.divmod(np.flatnonzero(scores >= least), items)
+    reached = scores[whose, found]
+    order = np.lexsort((found, -reached, whose))
+    place = np.arange(len(whose)) - np.searchsorted(whose, np.arange(count))[whose]
+    kept = place < k
+    rows[whose[kept], place[kept]] = found[order[kept]]
+    best[whose[kept], place[kept]] = reached[order[kept]]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One recommended item: score is the cosine of query and item, or the blend of meaning and words where a request is
     read word by word as well; reasons are in plain words.
     """
@@ -39,4 +38,4 @@ class Recommendation:
 
     def as_dict(self) -> dict[str, Any]:
         """What `promptrec recommend --json` prints."""
-        return {**vars(self), "items": tuple(dict(vars(item)) for item in self.items)}
+        return {**vars(self), "items": tuple(item._asdict() for item in self.items)}

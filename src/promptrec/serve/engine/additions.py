@@ -30,7 +30,8 @@ def with_changes(base: Recommender, changes: Sequence[ItemChange], before: Recom
     rows = dataset.catalogue.rows(put)
     vectors = np.zeros((len(dataset.catalogue), base.vectors.shape[1]), dtype=base.vectors.dtype)
     vectors[: len(base.vectors)] = base.vectors
-    vectors[rows] = _encoded(base, [dataset.catalogue.texts[row] for row in rows], list(put), before)
+    texts = dataset.catalogue.texts
+    vectors[rows] = _encoded(base, [texts[row] for row in rows], list(put), before)
     others = {}
     for name, own in base.others.items():  # items that come through the service have no files
         others[name] = np.zeros((len(vectors), own.shape[1]), dtype=own.dtype)
@@ -55,8 +56,8 @@ def _encoded(base: Recommender, texts: Sequence[str], ids: Sequence[str], before
     vectors = np.zeros((len(texts), base.vectors.shape[1]), dtype=base.vectors.dtype)
     new = list(range(len(texts)))
     if before is not None:
-        rows = before.catalogue.rows(ids)
-        kept = [i for i in new if rows[i] >= 0 and before.catalogue.texts[rows[i]] == texts[i]]
+        rows, known = before.catalogue.rows(ids), before.catalogue.texts
+        kept = [i for i in new if rows[i] >= 0 and known[rows[i]] == texts[i]]
         vectors[kept] = before.vectors[rows[kept]]
         new = sorted(set(new) - set(kept))
     if new:

@@ -67,15 +67,16 @@ class PackedSequence:
         padded = np.arange(batch * longest)
         there = padded % longest >= np.repeat(first, longest)
         places = torch.from_numpy(padded[there]).to(where)  # of each event among the padded ones
+        sources = torch.from_numpy(np.maximum(there.cumsum() - 1, 0)).to(where)  # of each padded one among the events
         x = self._input(histories, counts, there, longest, where)
         mask = _mask(torch.from_numpy(first).to(where), longest, prefix.shape[3] if prefix is not None else 0)
         ends = torch.from_numpy(counts.cumsum() - 1).to(where)
         for depth, layer in enumerate(self._layers):
             own = None if prefix is None else prefix[:, depth]
             if depth < len(self._layers) - 1:
-                x = _layer(layer, x, places, mask, own, (batch, longest))
+                x = _layer(layer, x, places, sources, mask, own)
             else:
-                x = _last_layer(layer, x, ends, places, mask[:, :, -1:], own, (batch, longest))
+                x = _last_layer(layer, x, ends, sources, mask[:, :, -1:], own)
         return F.normalize(network.norm(x), dim=-1)
 
     def _input(
@@ -112,30 +113,25 @@ def _mask(first: Tensor, longest: int, tokens: int) -> Tensor:
     return F.pad(mask, (tokens, 0), value=True)[:, None]
 
 
-def _layer(
-    layer: Layer, x: Tensor, places: Tensor, mask: Tensor, prefix: Tensor | None, shape: tuple[int, int]
-) -> Tensor:
+def _layer(layer: Layer, x: Tensor, places: Tensor, sources: Tensor, mask: Tensor, prefix: Tensor | None) -> Tensor:
     parts = layer.query_key_value(layer.attention_norm(x))
-    q, k, v = _padded(parts, places, shape).chunk(3, dim=-1)
+    q, k, v = _padded(parts, sources, len(mask)).chunk(3, dim=-1)
     attended = _attend(layer, q, k, v, mask, prefix).view(-1, x.shape[1]).index_select(0, places)
     return _feed(layer, x, attended)
 
 
-def _last_layer(
-    layer: Layer, x: Tensor, ends: Tensor, places: Tensor, mask: Tensor, prefix: Tensor | None, shape: tuple[int, int]
-) -> Tensor:
+def _last_layer(layer: Layer, x: Tensor, ends: Tensor, sources: Tensor, mask: Tensor, prefix: Tensor | None) -> Tensor:
     width, normed = x.shape[1], layer.attention_norm(x)
     weight, bias = layer.query_key_value.weight, layer.query_key_value.bias
     x = x.index_select(0, ends)
     q = F.linear(normed.index_select(0, ends), weight[:width], bias[:width])[:, None]
-    k, v = _padded(F.linear(normed, weight[width:], bias[width:]), places, shape).chunk(2, dim=-1)
+    k, v = _padded(F.linear(normed, weight[width:], bias[width:]), sources, len(mask)).chunk(2, dim=-1)
     return _feed(layer, x, _attend(layer, q, k, v, mask, prefix).view(-1, width))
 
 
-def _padded(parts: Tensor, places: Tensor, shape: tuple[int, int]) -> Tensor:
-    if len(parts) == shape[0] * shape[1]:
-        return parts.view(*shape, -1)
-    return parts.new_zeros(shape[0] * shape[1], parts.shape[1]).index_copy_(0, places, parts).view(*shape, -1)
+def _padded(parts: Tensor, sources: Tensor, batch: int) -> Tensor:
+    """(batch, l, width); the mask hides what stands where there is no event, here the event before."""
+    return parts.index_select(0, sources).view(batch, -1, parts.shape[1])
 
 
 def _attend(layer: Layer, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, prefix: Tensor | None) -> Tensor:
