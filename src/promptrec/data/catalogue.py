@@ -57,13 +57,15 @@ class Catalogue:
         return History.of(known), unknown
 
     def title(self, row: int) -> str:
-        return self.titles[row]
+        found: str = self.titles[int(row)]
+        return found
 
     @cached_property
-    def titles(self) -> tuple[str, ...]:
-        """What to call each item: its title, else the beginning of its description, else its id."""
+    def titles(self) -> pl.Series:
+        """What to call each item: its title, else the beginning of its description, else its id. A million Python
+        strings would take 100 MB."""
         names = self.items.select(pl.coalesce(self._text("title"), self._text("description").str.slice(0, 80), "id"))
-        return tuple(names.to_series().to_list())
+        return names.to_series()
 
     def _text(self, column: str) -> pl.Expr:
         if column not in self.items.columns:
