@@ -2,19 +2,22 @@
 `language_trained.py`, fewer questions.
 
 The decoder's share is chosen on validation, for histories of one to three events and for longer ones apart; its vectors
-are tuned on events of training people. Lists without the film that came are not read: no order helps them.
+are tuned on events of training people, and kept in bench/work/language/reranking. Lists without the film that came are
+not read: no order helps them.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from safetensors.torch import load_file, save_file
 
 from language_trained import FEW, recommenders
-from language_world import interval, ratio_interval
+from language_world import WORK, interval, ratio_interval
 from promptrec.backbone.language.decoder import Decoder
 from promptrec.data.examples import Examples
 from promptrec.evaluate.significance import paired_difference
@@ -25,11 +28,12 @@ from promptrec.seeding import generator
 from promptrec.tune.lists import Lists
 from promptrec.tune.reranker import descend
 from promptrec.tune.task import task_of
+from promptrec.workspace import write_json
 from result import goal
 
 CHOOSING, ASKED, ASKED_COLD = 100, 150, 300
 EXAMPLES = 2_000
-SECONDS = 480.0
+SECONDS = 900.0
 
 Answers = list[Floats | None]
 
@@ -97,13 +101,20 @@ def helped(gains: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
 
 def tuned_for(sequence: Recommender, start: DecoderReranker) -> tuple[DecoderReranker, dict[str, Any]]:
     """The reranker tuned on events of training people, and how that went."""
-    task = task_of(sequence, "rating > 0", None, EXAMPLES, 0)
-    training, validation = Lists.of(sequence, task.training), lists(sequence, task.validation, CHOOSING)
-    began = time.process_time()
-    found = descend(start, training, validation, "bench", 0, SECONDS)
-    about = {"part": "reranking", "questions": "tuning", "processor_seconds": time.process_time() - began}
-    catalogue = sequence.catalogue
-    return DecoderReranker(start.decoder, catalogue, found.vectors, 0.0), {**about, "curve": found.curve}
+    folder = WORK / "reranking"
+    if not (folder / "about.json").exists():
+        task = task_of(sequence, "rating > 0", None, EXAMPLES, 0)
+        training, validation = Lists.of(sequence, task.training), lists(sequence, task.validation, CHOOSING)
+        began = time.process_time()
+        found = descend(start, training, validation, "bench", 0, SECONDS)
+        spent = time.process_time() - began
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"input": found.vectors}, folder / "vectors.safetensors")
+        about = {"part": "reranking", "questions": "tuning", "processor_seconds": spent, "curve": found.curve}
+        write_json(folder / "about.json", about)
+    vectors = load_file(folder / "vectors.safetensors")["input"]
+    tuned = DecoderReranker(start.decoder, sequence.catalogue, vectors, 0.0)
+    return tuned, json.loads((folder / "about.json").read_text(encoding="utf-8"))
 
 
 def unread(own: Lists) -> Answers:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from promptrec.cli import app
+from promptrec.errors import PromptrecError
 from promptrec.models import registry
 from promptrec.recommender import Recommender
 from promptrec.tune import reranker as tuning
@@ -27,3 +29,12 @@ def test_a_reranker_is_tuned_chosen_scored_and_made_again(
     assert again.share == made.card["share"]
     assert made.name not in [row["name"] for row in rebuild(recommender)]
     assert rebuild(recommender, ["second"])[0]["version"] == 2
+
+
+def test_what_a_reranker_does_not_take_is_refused(recommender: Recommender) -> None:
+    workspace = str(recommender.library.folder.parent)
+    command = ["tune", "refused", "--scenario", "rating = 5", "--reranker", "smollm2-135m", "-w", workspace]
+    with pytest.raises(PromptrecError, match="leave the others out"):
+        app([*command, "--method", "shift"], standalone_mode=False)
+    with pytest.raises(PromptrecError, match="leave scenario, examples and start out"):
+        app([*command, "--profile"], standalone_mode=False)
