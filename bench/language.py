@@ -13,6 +13,7 @@ from typing import Any
 from language_answers import answers
 from language_languages import languages
 from language_no_events import beauty_files, courses_files, minutes, no_events
+from language_reranking import reranking
 from language_trained import helps_trained
 from language_world import ROOT, SEEDS, WORK
 from promptrec.workspace import write_json
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "minutes": minutes,
     "languages": languages,
     "helps-trained": helps_trained,
+    "reranking": reranking,
 }
 GOALS = {
     "answers-mrr": ("MRR of the tuned prompt with words", 0.63),
@@ -36,6 +38,10 @@ GOALS = {
     "no-events-beauty": ("beauty: NDCG@10 tuned from 512 over content similarity, times", 1.2),
     "languages": ("effect of a request in the other language, share of that in the same", 0.85),
     "helps-trained": ("mix of sequence and language against sequence alone on cold items, times", 1.0),
+    "helps-trained-reranking": (
+        "sequence reranked by a tuned decoder against sequence alone on cold items, times",
+        1.0,
+    ),
     "prompt-minutes": ("minutes to tune a prompt for MiniLM over 2,000 examples", 10.0),
 }
 

@@ -36,6 +36,7 @@ from promptrec.rank.filters import Conditions, Filters, Mask
 from promptrec.rank.language import language_note
 from promptrec.rank.lexical import Lexical
 from promptrec.rank.ranker import Ranker
+from promptrec.rank.reranker import RERANKED, DecoderReranker
 from promptrec.rank.seen import Seen, seen_rows
 from promptrec.workspace import Workspace, read_json
 
@@ -76,6 +77,7 @@ class Recommender:
         self.backbone = backbone
         self.requests = requests
         self.library = library
+        self._rerankers: dict[tuple[str, int], DecoderReranker] = {}
 
     @classmethod
     def load(cls, workspace: str | Path, index: Kind | None = None) -> Recommender:
@@ -228,6 +230,7 @@ class Recommender:
         diversity: float = 0.0,
         seen: Seen = "exclude",
         explain: bool = True,
+        rerank: str | None = None,
     ) -> Recommendation:
         """The `k` best items for a person who may be unknown to training, given by what they did, oldest first.
 
@@ -239,6 +242,8 @@ class Recommender:
         `{"year": {"min": 1990}}` (`rank/filters.py`). diversity: 0 for the best items to 1 for the most varied list.
         seen: whether items of the history are excluded or included, or for how many days they are excluded.
         explain: without it there are no reasons and the answer takes a fraction of the time.
+        rerank: the name of a saved reranker: a decoder reads the titles of the first 50 and of the history and orders
+        them anew, in one or two seconds; scores and reasons stay those of the backbone.
         Where fewer than `k` items may be shown, all of them are, and a note says so.
         Raises PromptrecError for a k outside 1 to the catalogue's size, an empty or overlong request, a picture that
         cannot be read or a model that has learnt from none, a history or `allow` of which no id is known, or an option
@@ -257,8 +262,17 @@ class Recommender:
         steering = self.prompt_for(asked, prompt, known, request_weight, image)
         query = Query(history=known, profile=profile or {}, request=asked, prompt=steering)
         out = np.concatenate([out, seen_rows(known, seen, time.time())])
-        rows, scores = self.ranker.best(query, k, out, allowed, diversity)
         notes = [language_note(request) if request is not None else None]
+        if rerank is None:
+            rows, scores = self.ranker.best(query, k, out, allowed, diversity)
+        else:
+            if diversity:
+                raise PromptrecError("rerank: it orders by relevance alone; leave it or diversity out")
+            reranker = self.reranker(rerank)
+            found = self.ranker.best(query, max(k, RERANKED), out, allowed)
+            rows, scores = reranker.rerank(query, found)
+            rows, scores = rows[:k], scores[:k]
+            notes.append(f"the first {RERANKED} in the order of {rerank}, whose share is {reranker.share:g}")
         if len(rows) < k:
             notes.append(f"{len(rows):,} of the {k:,} items asked for: no other may be shown")
         used = steering.flat() if steering else []
@@ -269,6 +283,16 @@ class Recommender:
             ignored=tuple(dict.fromkeys(ignored)),
             notes=tuple(note for note in notes if note),
         )
+
+    def reranker(self, name: str) -> DecoderReranker:
+        """A saved reranker, its decoder loaded once. Raises NotFoundError for an unknown name and PromptrecError for
+        another kind of prompt, or one of another decoder or backbone.
+        """
+        version = self.library.active(name)
+        if (name, version) not in self._rerankers:
+            prompt = self.library.load(name, version)
+            self._rerankers[name, version] = DecoderReranker.of(prompt, self.catalogue, self.backbone.fingerprint)
+        return self._rerankers[name, version]
 
     def similar(self, item_id: str, k: int = 10) -> tuple[Item, ...]:
         """The `k` items most like one, by what people do and by content; score is the cosine of the items' vectors.

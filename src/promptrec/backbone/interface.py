@@ -138,6 +138,8 @@ class Backbone(ABC):
 
     def check(self, prompt: Prompt) -> None:
         """Raise PromptrecError unless `prompt` was made for this backbone."""
+        if prompt.kind == "reranker":
+            raise PromptrecError(f"prompt {prompt.name!r} is a reranker; name it by `rerank` or --rerank instead")
         if prompt.backbone != self.fingerprint:
             raise PromptrecError(
                 f"prompt {prompt.name!r} was made for backbone {prompt.backbone[:12]}, this one is "

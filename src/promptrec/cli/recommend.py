@@ -24,6 +24,7 @@ def recommend(
     filters: Annotated[str | None, typer.Option(help='Conditions as JSON: {"year": {"min": 1990}}.')] = None,
     diversity: Annotated[float, typer.Option(help="From 0, the best items, to 1, the most varied list.")] = 0.0,
     seen: Annotated[str, typer.Option(help="Items of the history: exclude, include, or days to exclude.")] = "exclude",
+    rerank: Annotated[str | None, typer.Option(help="A saved reranker that orders the first 50 anew.")] = None,
     workspace: WorkspaceOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,6 +45,7 @@ def recommend(
         filters=conditions(filters),
         diversity=diversity,
         seen=days(seen),
+        rerank=rerank,
     )
     lines = [f"{item.score:6.3f}  {item.id:>6}  {item.title}  ({'; '.join(item.reasons)})" for item in answer]
     if answer.ignored:

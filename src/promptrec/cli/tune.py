@@ -42,6 +42,9 @@ def tune(
     ] = None,
     budget: Annotated[str | None, typer.Option(help="When tuning ends at the latest: 90s, 10m or 2h.")] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Make one for people with few events instead.")] = False,
+    reranker: Annotated[
+        str | None, typer.Option(help="Tune how this decoder orders the first 50 instead: smollm2-135m.")
+    ] = None,
     below: Annotated[int, typer.Option(help="With --profile: for people with fewer events than this.")] = 5,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT,
@@ -56,9 +59,30 @@ def tune(
     if profile:
         from promptrec.tune.profile import tune_profile
 
-        if scenario or examples or text or items or start or method:
+        if scenario or examples or text or items or start or method or reranker:
             raise PromptrecError("--profile learns from people's first events; leave scenario, examples and start out")
         show_made(tune_profile(Recommender.load(workspace), name, below, seed), as_json)
+        return
+    if reranker:
+        from promptrec.tune.reranker import SECONDS, tune_reranker
+
+        if items or start or method or init or value or (relevance, novelty, variety, calibration) != (1, 0, 0, 0):
+            raise PromptrecError(
+                "--reranker takes --scenario or --examples, --text, --limit and --budget; leave the others out"
+            )
+        seconds = parse_budget(budget) if budget else SECONDS
+        made = tune_reranker(
+            Recommender.load(workspace),
+            name,
+            reranker,
+            scenario,
+            text,
+            seed,
+            examples=examples,
+            limit=limit,
+            seconds=seconds,
+        )
+        show_made(made, as_json)
         return
     column, weight = parse_value(value) if value else (None, 0.0)
     objective = Objective(relevance, weight, column, novelty, variety, calibration)

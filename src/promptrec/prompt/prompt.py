@@ -11,7 +11,7 @@ import torch
 from promptrec.errors import PromptrecError
 
 LOUDEST = 1e4
-Kind = Literal["text", "soft", "profile", "mix"]
+Kind = Literal["text", "soft", "profile", "mix", "reranker"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Prompt:
         A low-rank prompt has `left` (layers * 2 * tokens, r) and `right` (r, width) instead of a prefix: their product
         is added to the prefix of its base, the one part that many prompts share. A profile prompt has, besides these,
         the weights of its generator (`prompt/profile.py`).
-    backbone, request_encoder: the fingerprints that the tensors depend on.
+    backbone, request_encoder: the fingerprints that the tensors depend on; of a reranker, whose `input` stands before a
+        decoder's words, `backbone` is that decoder.
     recipe: what is needed to make the prompt again; card: what it was tuned on and what it scored.
     parts: of a mix, the prompts and their weights. A mix has no tensors of its own:
         Q = normalise(sum of weight * Q(history, part)).

@@ -11,6 +11,7 @@ from promptrec.recommender import Recommender
 from promptrec.tune.improve import improve
 from promptrec.tune.objective import Objective
 from promptrec.tune.profile import tune_profile
+from promptrec.tune.reranker import tune_reranker
 from promptrec.tune.search import search
 from promptrec.tune.transfer import transfer
 from promptrec.tune.tune import EXAMPLES_FILE, tune
@@ -29,9 +30,14 @@ def rebuild(recommender: Recommender, names: Sequence[str] | None = None) -> lis
     rows: dict[str, dict[str, Any]] = {}
     for name in library.names() if names is None else names:
         card = library.card(name, library.active(name))
-        if names is not None or card["backbone"] != recommender.backbone.fingerprint:
+        if names is not None or _ranks_by(card) != recommender.backbone.fingerprint:
             _rebuild(recommender, name, rows)
     return list(rows.values())
+
+
+def _ranks_by(card: dict[str, Any]) -> str:
+    """The backbone that a prompt goes with; a reranker's own is its decoder's, and another one makes the lists."""
+    return str(card["card"]["first_stage"] if card["kind"] == "reranker" else card["backbone"])
 
 
 def _rebuild(recommender: Recommender, name: str, rows: dict[str, dict[str, Any]]) -> None:
@@ -76,6 +82,8 @@ def _made(recommender: Recommender, card: dict[str, Any]) -> Prompt:
 def _tuned(recommender: Recommender, name: str, recipe: dict[str, Any]) -> Prompt:
     if recipe.pop("profile", False):
         return tune_profile(recommender, name, **recipe)
+    if "reranker" in recipe:
+        return tune_reranker(recommender, name, **recipe)
     return tune(recommender, name, **recipe)
 
 

@@ -31,16 +31,7 @@ class LanguageModel:
 
     def __init__(self, folder: Path) -> None:
         """Raises PromptrecError where transformers is missing or cannot load the folder."""
-        library = transformers("the language backbone", "language")
-        library.logging.set_verbosity_error()
-        library.logging.disable_progress_bar()
-        try:
-            self.tokenizer: Any = library.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.network: Any = library.AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise PromptrecError(f"{folder}: transformers cannot load this model ({reason})") from None
-        self.network = self.network.to(device()).eval().requires_grad_(False)
+        self.tokenizer, self.network = frozen(folder, "AutoModel")
         self.folder = folder
         self.words: Any = self.network.get_input_embeddings()
         self.width = int(self.words.weight.shape[1])
@@ -104,6 +95,23 @@ class LanguageModel:
             return F.normalize(hidden[:, 0], dim=-1)
         weights = mask.unsqueeze(-1).float()
         return F.normalize((hidden * weights).sum(dim=1) / weights.sum(dim=1), dim=-1)
+
+
+def frozen(folder: Path, kind: str) -> tuple[Any, Any]:
+    """The tokenizer and the model of a folder, by the class of transformers named `kind`; its weights take no gradient.
+
+    Raises PromptrecError where transformers is missing or cannot load the folder.
+    """
+    library = transformers("a language model", "language")
+    library.logging.set_verbosity_error()
+    library.logging.disable_progress_bar()
+    try:
+        tokenizer = library.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network = getattr(library, kind).from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise PromptrecError(f"{folder}: transformers cannot load this model ({reason})") from None
+    return tokenizer, network.to(device()).eval().requires_grad_(False)
 
 
 def _batches(read: list[tuple[int, Ids]], taken: int) -> Iterator[list[tuple[int, Ids]]]:

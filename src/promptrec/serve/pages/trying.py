@@ -221,7 +221,7 @@ def choices(release: Release) -> list[tuple[str, str]]:
 
 
 def prompt_names(release: Release) -> list[str]:
-    return sorted({card["name"] for card in release.recommender.prompts()})
+    return sorted({card["name"] for card in release.recommender.prompts() if card["kind"] != "reranker"})
 
 
 def _chips(release: Release, ids: Sequence[str]) -> list[tuple[str, str]]:
