@@ -1,4 +1,5 @@
-"""`make bench-serve`: the service's goals, part by part, each kept in bench/work/serve and not measured again.
+"""`make bench-serve`: the service's goals, part by part, each kept in bench/work/serve and not measured again. Of parts
+that were not measured on this machine the results keep what they said.
 
 `--quick` takes a small world and a few seconds a part, to see that everything runs; its figures are not kept.
 `--only PART` runs one part.
@@ -24,8 +25,8 @@ from typing import Any
 
 import httpx
 
-from promptrec.workspace import write_json
-from result import goal, results
+from promptrec.workspace import read_json, write_json
+from result import goal, results, rows_by
 from serve_world import traffic, world
 
 SEED = 0
@@ -363,16 +364,12 @@ def main() -> None:
         if arguments.quick or not file.exists():
             write_json(file, part(bench))
             print(name, file.read_text(encoding="utf-8"), flush=True)
-    found = {name: json.loads(file.read_text()) for name in PARTS if (file := bench.folder / f"{name}.json").exists()}
     if not arguments.quick:
+        found = {name: rows[0] for name, rows in rows_by("part", RESULTS).items()}
+        files = {name: bench.folder / f"{name}.json" for name in PARTS}
+        found |= {name: {"part": name, **read_json(file, "part")} for name, file in files.items() if file.exists()}
         write_json(
-            RESULTS,
-            results(
-                "make bench-serve",
-                [SEED],
-                [{"part": name, **result} for name, result in found.items()],
-                goals(found),
-            ),
+            RESULTS, results("make bench-serve", [SEED], [found[name] for name in PARTS if name in found], goals(found))
         )
 
 
