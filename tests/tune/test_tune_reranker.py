@@ -8,6 +8,7 @@ from promptrec.cli import app
 from promptrec.errors import PromptrecError
 from promptrec.models import registry
 from promptrec.recommender import Recommender
+from promptrec.tune import lists
 from promptrec.tune import reranker as tuning
 from promptrec.tune.rebuild import rebuild
 from promptrec.tune.reranker import tune_reranker
@@ -19,6 +20,7 @@ def test_a_reranker_is_tuned_chosen_scored_and_made_again(
     registry.fetch("smollm2-135m")
     for size, few in (("SCORED", 3), ("CHOOSES", 1), ("BATCH", 1), ("NEGATIVES", 1)):
         monkeypatch.setattr(tuning, size, few)
+    monkeypatch.setattr(lists, "RERANKED", 10)
     made = tune_reranker(recommender, "second", "smollm2-135m", "rating = 5", seconds=0)
     assert made.kind == "reranker"
     assert made.card["first_stage"] == recommender.backbone.fingerprint
