@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from promptrec.cli import app
 from promptrec.errors import PromptrecError
 from promptrec.models import registry
+from promptrec.prompt.exchange import export_prompts, import_prompts
+from promptrec.prompt.library import PromptLibrary
 from promptrec.recommender import Recommender
 from promptrec.tune import lists
 from promptrec.tune import reranker as tuning
@@ -15,7 +19,7 @@ from promptrec.tune.reranker import tune_reranker
 
 
 def test_a_reranker_is_tuned_chosen_scored_and_made_again(
-    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     registry.fetch("smollm2-135m")
     for size, few in (("SCORED", 3), ("CHOOSES", 1), ("BATCH", 1), ("NEGATIVES", 1)):
@@ -29,6 +33,9 @@ def test_a_reranker_is_tuned_chosen_scored_and_made_again(
     assert {"without", "with", "difference"} == set(made.card["test"]["ndcg@10"])
     again = Recommender.load(recommender.library.folder.parent).reranker("second")
     assert again.share == made.card["share"]
+    export_prompts(recommender.library, ["second"], tmp_path / "second.zip")
+    taken = import_prompts(PromptLibrary(tmp_path / "other"), tmp_path / "second.zip", made.first_stage)
+    assert taken[0].card["share"] == made.card["share"]
     assert made.name not in [row["name"] for row in rebuild(recommender)]
     assert rebuild(recommender, ["second"])[0]["version"] == 2
 

@@ -61,6 +61,11 @@ class Prompt:
     card: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[tuple[Prompt, float], ...] = field(default=())
 
+    @property
+    def first_stage(self) -> str:
+        """The fingerprint of the backbone that ranks with it, or whose lists it orders anew."""
+        return str(self.card["first_stage"]) if self.kind == "reranker" else self.backbone
+
     def flat(self) -> list[tuple[Prompt, float]]:
         """The prompts with tensors of which this one consists, with weights that add up to one."""
         if self.kind == "mix":

@@ -104,9 +104,9 @@ class DecoderReranker:
                 f"rerank: prompt {prompt.name!r} is a {prompt.kind} prompt; make one with "
                 f"`promptrec tune NAME --scenario SQL --reranker smollm2-135m`"
             )
-        if prompt.card["first_stage"] != first_stage:
+        if prompt.first_stage != first_stage:
             raise PromptrecError(
-                f"rerank: prompt {prompt.name!r} orders the lists of backbone {prompt.card['first_stage'][:12]}, this "
+                f"rerank: prompt {prompt.name!r} orders the lists of backbone {prompt.first_stage[:12]}, this "
                 f"one is {first_stage[:12]}; run `promptrec prompts rebuild {prompt.name}`"
             )
         model = str(prompt.recipe["reranker"])
