@@ -64,6 +64,11 @@ class Dataset:
                 digest.update(part.encode())
         return digest.hexdigest()
 
+    @property
+    def label(self) -> str:
+        """What a card says about the data: its name and the beginning of its hash."""
+        return f"{self.manifest.get('name', 'dataset')}, hash {self.hash[:16]}"
+
     def searches(self, user: str) -> tuple[str, ...]:
         """The texts of a person's searches, oldest first; none for a person who is unknown."""
         return self._searches.get(user, ())

@@ -57,6 +57,15 @@ def paired_difference(
     return bootstrap_interval(np.asarray(after) - np.asarray(before), seed, resamples, people)
 
 
+def compared(before: Floats, after: Floats, seed: int) -> dict[str, dict[str, float]]:
+    """The means `without` and `with` something and their paired `difference`, as cards have them."""
+    return {
+        "without": bootstrap_interval(before, seed),
+        "with": bootstrap_interval(after, seed),
+        "difference": paired_difference(after, before, seed),
+    }
+
+
 def sign_flip_p(differences: Sequence[Floats], seed: int, people: Ints | None = None) -> list[float]:
     """For each of several (n,) arrays of paired differences the two-sided p-value of their mean.
 

@@ -12,7 +12,7 @@ from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import device
 from promptrec.errors import PromptrecError
 from promptrec.evaluate.metrics import ndcg
-from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.evaluate.significance import compared
 from promptrec.progress import progress
 from promptrec.prompt.folder import MOST_BYTES
 from promptrec.prompt.library import check_name
@@ -60,7 +60,7 @@ def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: 
     tensors, curve = fit_generator(backbone, name, training, validation, schema, seed)
     card = {
         "profile": schema,
-        "data": f"{recommender.dataset.manifest.get('name', 'dataset')}, hash {recommender.dataset.hash[:16]}",
+        "data": recommender.dataset.label,
         "examples": len(training),
         "objective": "1 relevance",
         "curve": curve,
@@ -147,12 +147,6 @@ def _scores(
         " against the profile left out": scores_of(backbone, tensors, nobody),
     }
     after = ndcg(ranks_of(scores_of(backbone, tensors, questions), questions))
-    found = {}
-    for what, scores in scored.items():
-        before = ndcg(ranks_of(scores, questions))
-        found[f"ndcg@10{what}"] = {
-            "without": bootstrap_interval(before, seed),
-            "with": bootstrap_interval(after, seed),
-            "difference": paired_difference(after, before, seed),
-        }
-    return found
+    return {
+        f"ndcg@10{what}": compared(ndcg(ranks_of(scores, questions)), after, seed) for what, scores in scored.items()
+    }

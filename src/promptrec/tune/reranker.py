@@ -15,7 +15,7 @@ from torch import Tensor
 from promptrec.backbone.language.decoder import Decoder
 from promptrec.data.split import Examples
 from promptrec.errors import PromptrecError
-from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.evaluate.significance import compared
 from promptrec.models.finding import find
 from promptrec.progress import progress
 from promptrec.prompt.library import check_name
@@ -79,7 +79,6 @@ def tune_reranker(
     tuned = DecoderReranker(decoder, recommender.catalogue, found.vectors, 0.0)
     chosen = validation.answers(tuned)
     share = validation.best_share(chosen)
-    manifest = recommender.dataset.manifest
     recipe = {
         "verb": "tune",
         "reranker": reranker,
@@ -91,7 +90,7 @@ def tune_reranker(
         "seed": seed,
     }
     card = {
-        "data": f"{manifest.get('name', 'dataset')}, hash {recommender.dataset.hash[:16]}",
+        "data": recommender.dataset.label,
         "task": task.words,
         "first_stage": recommender.backbone.fingerprint,
         "share": share,
@@ -173,11 +172,4 @@ def _drawn(examples: Examples, most: int, name: str, seed: int) -> Examples:
 
 
 def _scores(lists: Lists, answers: list[Floats | None], share: float, seed: int) -> dict[str, dict[str, Any]]:
-    before, after = (lists.ndcg(answers, own) for own in (0.0, share))
-    return {
-        "ndcg@10": {
-            "without": bootstrap_interval(before, seed),
-            "with": bootstrap_interval(after, seed),
-            "difference": paired_difference(after, before, seed),
-        }
-    }
+    return {"ndcg@10": compared(lists.ndcg(answers, 0.0), lists.ndcg(answers, share), seed)}

@@ -13,7 +13,7 @@ from promptrec.data.catalogue import Rows
 from promptrec.data.split import Examples
 from promptrec.evaluate.metrics import diversity, hit_rate, ndcg, novelty
 from promptrec.evaluate.protocol import Ranking, rank
-from promptrec.evaluate.significance import bootstrap_interval, paired_difference
+from promptrec.evaluate.significance import compared
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
@@ -60,14 +60,7 @@ def scores(
     most = min(MOST_SCORED, recommender.backbone.pace.scored)
     examples = examples.take(np.sort(generator(seed, "scored").permutation(len(examples))[:most]))
     before, after = (_metrics(recommender, examples, one, objective) for one in (None, prompt))
-    return {
-        name: {
-            "without": bootstrap_interval(before[name], seed),
-            "with": bootstrap_interval(after[name], seed),
-            "difference": paired_difference(after[name], before[name], seed),
-        }
-        for name in before
-    }
+    return {name: compared(before[name], after[name], seed) for name in before}
 
 
 def _metrics(

@@ -99,9 +99,8 @@ def card_of(
     recommender: Recommender, task: Task, prompt: Prompt, objective: Objective, seed: int, **more: Any
 ) -> dict[str, Any]:
     """What every way of making a prompt writes on its card: data, examples, objective, scores and reading."""
-    manifest = recommender.dataset.manifest
     return {
-        "data": f"{manifest.get('name', 'dataset')}, hash {recommender.dataset.hash[:16]}",
+        "data": recommender.dataset.label,
         "task": task.words,
         "examples": len(task.training),
         "validation_examples": len(task.validation),
