@@ -34,8 +34,9 @@ def reranker(decoder: Decoder, recommender: Recommender) -> DecoderReranker:
 
 @pytest.fixture
 def saved(decoder: Decoder, recommender: Recommender) -> Prompt:
-    card = {"first_stage": recommender.backbone.fingerprint, "share": 1.0}
-    prompt = Prompt("second-look", "reranker", "", decoder.fingerprint, {"input": starting_vectors(decoder)})
+    card = {"decoder": decoder.fingerprint, "share": 1.0}
+    own = recommender.backbone.fingerprint
+    prompt = Prompt("second-look", "reranker", "", own, {"input": starting_vectors(decoder)})
     return recommender.library.save(replace(prompt, card=card, recipe={"reranker": "smollm2-135m"}))
 
 
@@ -124,7 +125,7 @@ def test_what_does_not_fit_is_refused(recommender: Recommender, saved: Prompt) -
     with pytest.raises(PromptrecError, match="leave it or diversity out"):
         recommender.recommend(["W0"], rerank=saved.name, diversity=0.5)
     with pytest.raises(PromptrecError, match=r"was tuned for decoder other, smollm2-135m is"):
-        DecoderReranker.of(replace(saved, backbone="other"), catalogue, own)
+        DecoderReranker.of(replace(saved, card={**saved.card, "decoder": "other"}), catalogue, own)
     with pytest.raises(PromptrecError, match=r"orders the lists of backbone .* prompts rebuild second-look"):
         DecoderReranker.of(saved, catalogue, "another")
     with pytest.raises(PromptrecError, match="is a soft prompt; make one with"):

@@ -27,14 +27,14 @@ def test_a_reranker_is_tuned_chosen_scored_and_made_again(
     monkeypatch.setattr(lists, "RERANKED", 10)
     made = tune_reranker(recommender, "second", "smollm2-135m", "rating = 5", seconds=0)
     assert made.kind == "reranker"
-    assert made.card["first_stage"] == recommender.backbone.fingerprint
+    assert made.backbone == recommender.backbone.fingerprint
     validation = made.card["validation"]["ndcg@10"]
     assert validation["with"]["value"] >= validation["without"]["value"]  # no share is one of those tried
     assert {"without", "with", "difference"} == set(made.card["test"]["ndcg@10"])
     again = Recommender.load(recommender.library.folder.parent).reranker("second")
     assert again.share == made.card["share"]
     export_prompts(recommender.library, ["second"], tmp_path / "second.zip")
-    taken = import_prompts(PromptLibrary(tmp_path / "other"), tmp_path / "second.zip", made.first_stage)
+    taken = import_prompts(PromptLibrary(tmp_path / "other"), tmp_path / "second.zip", made.backbone)
     assert taken[0].card["share"] == made.card["share"]
     assert made.name not in [row["name"] for row in rebuild(recommender)]
     assert rebuild(recommender, ["second"])[0]["version"] == 2

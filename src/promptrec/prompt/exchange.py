@@ -58,9 +58,9 @@ def import_prompts(library: PromptLibrary, source: Path, backbone: str) -> list[
         for (name, version), (folder, prompt, parts) in read.items():
             if (prompt.name, str(prompt.version)) != (name, version):
                 raise PromptrecError(f"{folder}: its card is of {prompt.name!r} version {prompt.version}; restore it")
-            if prompt.first_stage != backbone:
+            if prompt.backbone != backbone:
                 raise PromptrecError(
-                    f"{source}: prompt {name!r} was made for backbone {prompt.first_stage[:12]}, this workspace has "
+                    f"{source}: prompt {name!r} was made for backbone {prompt.backbone[:12]}, this workspace has "
                     f"{backbone[:12]}; tune it here from its recipe"
                 )
             for part, number, _ in parts:

@@ -43,8 +43,8 @@ class Prompt:
         A low-rank prompt has `left` (layers * 2 * tokens, r) and `right` (r, width) instead of a prefix: their product
         is added to the prefix of its base, the one part that many prompts share. A profile prompt has, besides these,
         the weights of its generator (`prompt/profile.py`).
-    backbone, request_encoder: the fingerprints that the tensors depend on; of a reranker, whose `input` stands before a
-        decoder's words, `backbone` is that decoder.
+    backbone, request_encoder: the fingerprints that the tensors depend on. A reranker's `input` stands before the words
+        of a decoder, which its card names; `backbone` makes the lists that it orders anew.
     recipe: what is needed to make the prompt again; card: what it was tuned on and what it scored.
     parts: of a mix, the prompts and their weights. A mix has no tensors of its own:
         Q = normalise(sum of weight * Q(history, part)).
@@ -60,11 +60,6 @@ class Prompt:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[tuple[Prompt, float], ...] = field(default=())
-
-    @property
-    def first_stage(self) -> str:
-        """The fingerprint of the backbone that ranks with it, or whose lists it orders anew."""
-        return str(self.card["first_stage"]) if self.kind == "reranker" else self.backbone
 
     def flat(self) -> list[tuple[Prompt, float]]:
         """The prompts with tensors of which this one consists, with weights that add up to one."""

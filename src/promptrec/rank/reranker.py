@@ -94,26 +94,26 @@ class DecoderReranker:
         self.share = share
 
     @classmethod
-    def of(cls, prompt: Prompt, catalogue: Catalogue, first_stage: str) -> DecoderReranker:
-        """What `tune_reranker` saved. first_stage: the fingerprint of the backbone whose lists it orders.
+    def of(cls, prompt: Prompt, catalogue: Catalogue, backbone: str) -> DecoderReranker:
+        """What `tune_reranker` saved. backbone: the fingerprint of the one whose lists it orders.
 
-        Raises PromptrecError for a prompt of another kind, another decoder or another first stage.
+        Raises PromptrecError for a prompt of another kind, another decoder or another backbone.
         """
         if prompt.kind != "reranker":
             raise PromptrecError(
                 f"rerank: prompt {prompt.name!r} is a {prompt.kind} prompt; make one with "
                 f"`promptrec tune NAME --scenario SQL --reranker smollm2-135m`"
             )
-        if prompt.first_stage != first_stage:
+        if prompt.backbone != backbone:
             raise PromptrecError(
-                f"rerank: prompt {prompt.name!r} orders the lists of backbone {prompt.first_stage[:12]}, this "
-                f"one is {first_stage[:12]}; run `promptrec prompts rebuild {prompt.name}`"
+                f"rerank: prompt {prompt.name!r} orders the lists of backbone {prompt.backbone[:12]}, this "
+                f"one is {backbone[:12]}; run `promptrec prompts rebuild {prompt.name}`"
             )
         model = str(prompt.recipe["reranker"])
         decoder = Decoder(find(model))
-        if prompt.backbone != decoder.fingerprint:
+        if prompt.card["decoder"] != decoder.fingerprint:
             raise PromptrecError(
-                f"rerank: prompt {prompt.name!r} was tuned for decoder {prompt.backbone[:12]}, {model} is "
+                f"rerank: prompt {prompt.name!r} was tuned for decoder {prompt.card['decoder'][:12]}, {model} is "
                 f"{decoder.fingerprint[:12]}; restore that model or tune the prompt again"
             )
         return cls(decoder, catalogue, prompt.tensors["input"], prompt.card["share"])

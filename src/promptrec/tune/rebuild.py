@@ -30,14 +30,9 @@ def rebuild(recommender: Recommender, names: Sequence[str] | None = None) -> lis
     rows: dict[str, dict[str, Any]] = {}
     for name in library.names() if names is None else names:
         card = library.card(name, library.active(name))
-        if names is not None or _ranks_by(card) != recommender.backbone.fingerprint:
+        if names is not None or card["backbone"] != recommender.backbone.fingerprint:
             _rebuild(recommender, name, rows)
     return list(rows.values())
-
-
-def _ranks_by(card: dict[str, Any]) -> str:
-    """The backbone that a prompt goes with; a reranker's own is its decoder's, and another one makes the lists."""
-    return str(card["card"]["first_stage"] if card["kind"] == "reranker" else card["backbone"])
 
 
 def _rebuild(recommender: Recommender, name: str, rows: dict[str, dict[str, Any]]) -> None:

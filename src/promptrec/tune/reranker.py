@@ -92,7 +92,7 @@ def tune_reranker(
     card = {
         "data": recommender.dataset.label,
         "task": task.words,
-        "first_stage": recommender.backbone.fingerprint,
+        "decoder": decoder.fingerprint,
         "share": share,
         "examples": len(training),
         "validation_examples": len(validation),
@@ -106,7 +106,7 @@ def tune_reranker(
         name=name,
         kind="reranker",
         words=text or WORDS,
-        backbone=decoder.fingerprint,
+        backbone=recommender.backbone.fingerprint,
         tensors={"input": found.vectors},
         recipe={key: value for key, value in recipe.items() if value is not None},
         card=card,
