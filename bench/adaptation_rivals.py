@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from adaptation_world import Asked, Floats, backbone, padded, recommender
-from promptrec.backbone.network import SequenceNetwork
+from promptrec.backbone.network import ItemContent, SequenceNetwork
+from promptrec.backbone.sequence import item_content
 from promptrec.data.history import History
 from promptrec.data.split import Examples
 from promptrec.seeding import generator
@@ -41,10 +42,10 @@ class LowRank(nn.Module):
 
 @dataclass
 class Rival:
-    """A network that may learn, its content vectors, and a prefix where it is trained together with a prompt."""
+    """A network that may learn, what it reads of the items, and a prefix where it is trained together with a prompt."""
 
     network: SequenceNetwork
-    content: torch.Tensor
+    content: ItemContent
     prefix: torch.Tensor | None = None
 
     def queries(self, items: torch.Tensor, histories: Sequence[History]) -> torch.Tensor:
@@ -75,7 +76,7 @@ class Rival:
 
 def rival(method: str, seed: int) -> Rival:
     own = backbone()
-    content = own.space.content(recommender().vectors)
+    content = item_content(own.space, own.words, own.catalogue, recommender().vectors, None)
     torch.manual_seed(seed)
     if method == "scratch":
         return Rival(SequenceNetwork(own.network.config), content)
@@ -148,7 +149,7 @@ def descend(
     rng = generator(seed, f"rival {method}")
     optimizer = torch.optim.AdamW(own.parameters(), lr=rate, weight_decay=0.01)
     candidates = torch.from_numpy(among)
-    column = torch.full((len(own.content),), -1)
+    column = torch.full((len(own.content.text),), -1)
     column[candidates] = torch.arange(len(candidates))
     best, best_score, best_step = _kept(own), -1.0, 0
     for step in range(steps + 1):

@@ -11,7 +11,7 @@ import torch
 from contracts.world import World, permuted_world, query, rows_of
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.kinds import load_backbone
-from promptrec.backbone.network import NetworkConfig, SequenceNetwork
+from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.training import train_sequence
@@ -88,7 +88,7 @@ def test_missing_parts_leave_their_weight_to_the_others() -> None:
     text, image = torch.randn(3, 4), torch.randn(3, 5)
     image[1] = 0
     text[2], image[2] = 0, 0
-    parts = network.content_parts(text, {"image": image})
+    parts = network.content_parts(ItemContent(text, {"image": image}))
     torch.testing.assert_close(parts[1], network.project_content(text[1]))
     assert not parts[2].any()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptrec.backbone.dropout import Dropout
+from promptrec.backbone.item_words import WordsOfItems
 
 GAPS = 12
 TEXT = "text"
@@ -18,7 +20,7 @@ TEXT = "text"
 @dataclass(frozen=True)
 class NetworkConfig:
     """Sizes and regularisation; the defaults are those that won on validation. modalities: the widths of the vectors of
-    those besides text, by name."""
+    those besides text, by name. words: how many attribute words have a vector of their own."""
 
     items: int
     content_width: int
@@ -32,6 +34,21 @@ class NetworkConfig:
     temperature: float = 0.07
     modalities: Mapping[str, int] = field(default_factory=dict)
     modality_dropout: float = 0.2
+    words: int = 0
+
+
+class ItemContent(NamedTuple):
+    """What the network reads of items besides their ids: vectors of their texts (n, content width) and of the other
+    modalities (n, width of each), zeros where one is missing, and their attribute words."""
+
+    text: Tensor
+    others: Mapping[str, Tensor] = {}
+    words: WordsOfItems | None = None
+
+    def take(self, rows: Tensor | slice) -> ItemContent:
+        others = {name: own[rows] for name, own in self.others.items()}
+        words = None if self.words is None else WordsOfItems(*(own[rows] for own in self.words))
+        return ItemContent(self.text[rows], others, words)
 
 
 class Layer(nn.Module):
@@ -73,8 +90,9 @@ class Layer(nn.Module):
 class SequenceNetwork(nn.Module):
     """Q and K before they are brought to length one.
 
-    An item's vector is a learnt id part plus a projection of its frozen content vector. Dropping the id part of random
-    items in training makes an item with no events rank by its content. Where there are modalities besides text, each
+    An item's vector is a learnt id part plus a projection of its frozen content vector and, where the network has any,
+    the learnt vectors of its attribute words. Dropping the id part of random items in training makes an item with no
+    events rank by its content. Where there are modalities besides text, each
     has a projection of its own and a gate, which is learnt and looks at the vector: the content part is the sum of the
     projections, weighted by the softmax of the gates of those that the item has. In training random modalities of
     random items are dropped, so that an item may lack any.
@@ -98,32 +116,42 @@ class SequenceNetwork(nn.Module):
         )
         gated = {TEXT: config.content_width, **config.modalities} if config.modalities else {}
         self.gates = nn.ModuleDict({name: nn.Linear(size, 1) for name, size in gated.items()})
-        for weight in (self.item_id.weight, self.project_content.weight, *self.project_others.parameters()):
+        drawn = [self.item_id.weight, self.project_content.weight, *self.project_others.parameters()]
+        if config.words:
+            self.word = nn.Embedding(config.words + 1, width, padding_idx=config.words)
+            drawn.append(self.word.weight)
+        for weight in drawn:
             nn.init.normal_(weight, std=width**-0.5)
         for weight in (self.position.weight, self.gap.weight):
             nn.init.normal_(weight, std=0.02)
         for weight in self.gates.parameters():
             nn.init.zeros_(weight)
 
-    def item_vectors(
-        self, content: Tensor, rows: Tensor | None = None, others: Mapping[str, Tensor] | None = None
-    ) -> Tensor:
-        """(n, width) of the items at `rows` (all items where None), from the vectors of their texts (items, content
-        width) and of the other modalities (items, width of each)."""
+    def item_vectors(self, content: ItemContent, rows: Tensor | None = None) -> Tensor:
+        """(n, width) of the items at `rows` (all items where None), from the content of all."""
         ids: Tensor = self.item_id.weight if rows is None else self.item_id(rows)
         if self.training:
             ids = ids * (torch.rand(len(ids), 1, device=ids.device) > self.config.id_dropout)
-        if rows is not None:
-            content, others = content[rows], {name: own[rows] for name, own in (others or {}).items()}
-        return ids + self.content_parts(content, others)
+        return ids + self.content_parts(content if rows is None else content.take(rows))
 
-    def content_parts(self, content: Tensor, others: Mapping[str, Tensor] | None = None) -> Tensor:
-        """(n, width) what the content of items adds to their ids; a vector of zeros is a modality that is missing."""
+    def content_parts(self, content: ItemContent) -> Tensor:
+        """(n, width) what the content of items adds to their ids."""
+        found = self._modalities(content)
+        if content.words is None:
+            return found
+        rows, weights = content.words
+        nothing = self.config.words
+        return found + F.embedding_bag(
+            rows, self.word.weight, mode="sum", per_sample_weights=weights, padding_idx=nothing
+        )
+
+    def _modalities(self, content: ItemContent) -> Tensor:
+        """(n, width) of texts and whatever else has vectors; a vector of zeros is a modality that is missing."""
+        text: Tensor = self.project_content(self.content_drop(content.text))
         if not self.gates:
-            projected: Tensor = self.project_content(self.content_drop(content))
-            return projected
-        given = {TEXT: content, **(others or {})}
-        parts = [self.project_content(self.content_drop(content))]
+            return text
+        given = {TEXT: content.text, **content.others}
+        parts = [text]
         parts += [projection(self.content_drop(given[name])) for name, projection in self.project_others.items()]
         present = torch.stack([own.any(dim=-1) for own in given.values()], dim=-1)
         if self.training:

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from promptrec.backbone.content_space import ContentSpace, known, portions
 from promptrec.backbone.interface import Backbone
-from promptrec.backbone.network import NetworkConfig, SequenceNetwork
+from promptrec.backbone.item_words import NO_WORDS, ItemWords, WordsOfItems
+from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
@@ -46,6 +47,19 @@ def other_contents(space: ContentSpace, items: int, others: Others | None) -> di
     return {name: own.content(known(others, name, items, own)).to(device()) for name, own in space.others.items()}
 
 
+def item_content(
+    space: ContentSpace, words: ItemWords, catalogue: Catalogue, vectors: Vectors, others: Others | None
+) -> ItemContent:
+    """What the network reads of a catalogue's items."""
+    seen = other_contents(space, len(catalogue), others)
+    return ItemContent(space.content(vectors).to(device()), seen, words_on_device(words, catalogue))
+
+
+def words_on_device(words: ItemWords, catalogue: Catalogue) -> WordsOfItems | None:
+    """None for a network without vectors of words."""
+    return WordsOfItems(*(own.to(device()) for own in words.of(catalogue))) if words.words else None
+
+
 class SequenceBackbone(Backbone):
     """A frozen `SequenceNetwork` over a catalogue, which may have got items since it was trained.
 
@@ -65,19 +79,21 @@ class SequenceBackbone(Backbone):
         catalogue: Catalogue,
         vectors: Vectors,
         others: Others | None = None,
+        words: ItemWords = NO_WORDS,
     ) -> None:
         """trained: the ids of the items that the network's id parts belong to, in their order."""
         self.network: SequenceNetwork = network.to(device()).eval().requires_grad_(False)
         self.space = space
+        self.words = words
         self.trained = trained
         self.catalogue = catalogue
         config = network.config
-        digest = hashlib.sha256((fingerprint(network) + space.fingerprint).encode())
+        digest = hashlib.sha256((fingerprint(network) + space.fingerprint + words.fingerprint).encode())
         digest.update("\0".join(trained).encode())
         self.fingerprint = digest.hexdigest()
         with torch.no_grad():
             seen = other_contents(space, len(catalogue), others)
-            parts = self._content_parts(vectors, seen)
+            parts = self._content_parts(catalogue, vectors, seen)
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
             parts.index_add_(0, rows[there], self.network.item_id.weight[there])
@@ -88,18 +104,19 @@ class SequenceBackbone(Backbone):
             self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
 
-    def _content_parts(self, vectors: Vectors, seen: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def _content_parts(self, catalogue: Catalogue, vectors: Vectors, seen: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """(n, width) what the items' content adds to their ids."""
         made, start = [], 0
+        rest = ItemContent(torch.empty(len(vectors), 0), seen, words_on_device(self.words, catalogue))
         for part in portions(vectors):
-            others = {name: own[start : start + len(part)] for name, own in seen.items()}
-            made.append(self.network.content_parts(self.space.content(part).to(device()), others))
+            content = rest.take(slice(start, start + len(part)))
+            made.append(self.network.content_parts(content._replace(text=self.space.content(part).to(device()))))
             start += len(part)
         return torch.cat(made)
 
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> SequenceBackbone:
         """The same frozen model over another catalogue: items that are new in it are known by their content."""
-        return SequenceBackbone(self.network, self.space, self.trained, catalogue, vectors, others)
+        return SequenceBackbone(self.network, self.space, self.trained, catalogue, vectors, others, self.words)
 
     @property
     def scale(self) -> float:
@@ -150,6 +167,7 @@ class SequenceBackbone(Backbone):
             "backbone": self.name,
             "network": asdict(self.network.config),
             "fingerprint": self.fingerprint,
+            "words": self.words.listed(),
             **self.space.save(folder),
         }
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
@@ -173,7 +191,8 @@ class SequenceBackbone(Backbone):
             raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
         if trained == catalogue.ids:
             trained = catalogue.ids  # the same strings once, not twice
-        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others)
+        words = ItemWords.of_list(config.get("words", []))
+        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others, words)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         let_go(mapped.values())  # the ids of a million items: 256 MB that `item_parts` holds as well

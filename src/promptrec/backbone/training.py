@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -15,8 +15,9 @@ from torch.nn import LinearCrossEntropyOptions
 from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.fitting import fit
-from promptrec.backbone.network import NetworkConfig, SequenceNetwork
-from promptrec.backbone.sequence import SequenceBackbone, device, other_contents, pad
+from promptrec.backbone.item_words import NO_WORDS, ItemWords
+from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
+from promptrec.backbone.sequence import SequenceBackbone, device, item_content, pad
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.start import shared_start
 from promptrec.backbone.validation import next_item_ndcg, some
@@ -41,6 +42,7 @@ SHORT_HISTORIES = Settings(
     epochs=30,
     sorted_together=50,
     factors=True,
+    words=True,
     network={"dropout": 0.4, "content_dropout": 0.0, "length": 50},
 )
 PATIENCE = 10
@@ -68,13 +70,19 @@ def train_sequence(
     rng = generator(seed, "batches")
     settings = settings or suited(split)
     widths = {name: own.shape[1] for name, own in sorted((others or {}).items())}
-    config = NetworkConfig(len(catalogue), vectors.shape[1], modalities=widths, **settings.network)  # type: ignore[arg-type]
+    words = ItemWords.fit(catalogue) if settings.words else NO_WORDS
+    config = NetworkConfig(
+        len(catalogue),
+        vectors.shape[1],
+        modalities=widths,
+        words=len(words.words),
+        **settings.network,  # type: ignore[arg-type]
+    )
     network = SequenceNetwork(config).to(device())
     with torch.no_grad():
         network.item_id.weight[torch.from_numpy(split.cold)] = 0
     space = ContentSpace.fit(catalogue, vectors, others)
-    content = space.content(vectors).to(device())
-    seen = other_contents(space, len(catalogue), others)
+    content = item_content(space, words, catalogue, vectors, others)
     known = np.setdiff1d(np.arange(len(catalogue)), split.cold)
     if settings.factors:
         _start_at_factors(network, split, content, seed)
@@ -89,23 +97,24 @@ def train_sequence(
         "batch": settings.batch,
         "epochs": settings.epochs,
         "factors": settings.factors,
+        "words": settings.words,
         "patience": PATIENCE,
         "network": asdict(config),
     }
     facts = fit(
         Run(network, optimizer, schedule, rng, epoch=-1),
         batches=lambda: _batches(split, lengths, config.length, settings, rng),
-        loss=lambda histories: _loss(network, content, seen, known, histories, settings.negatives, rng),
-        validate=lambda: next_item_ndcg(partial(_scores, network, content, seen), validation),
+        loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
+        validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
         epochs=settings.epochs,
         patience=PATIENCE,
         checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
     )
     facts["settings"] = chosen
     facts["test_ndcg@10"] = next_item_ndcg(
-        partial(_scores, network, content, seen), some(split.asked("test").apart(), split.seed)
+        partial(_scores, network, content), some(split.asked("test").apart(), split.seed)
     )
-    return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others), facts
+    return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others, words), facts
 
 
 def suited(split: Split) -> Settings:
@@ -119,19 +128,26 @@ def suited(split: Split) -> Settings:
     return Settings(LEARNING_RATE, NEGATIVES, BATCH, EPOCHS)
 
 
-def _start_at_factors(network: SequenceNetwork, split: Split, content: torch.Tensor, seed: int) -> None:
+def _start_at_factors(network: SequenceNetwork, split: Split, content: ItemContent, seed: int) -> None:
     """Items that the same people have are alike from the first step on: what their contents explain of the factors
-    goes into the projection, the rest into the id part. With few events an item this is worth many epochs."""
-    start = shared_start(split, content.cpu(), network.config.width, "svd", seed)
+    goes into the projection and the words, the rest into the id part. With few events an item this is worth many
+    epochs."""
+    features = content.text.cpu()
+    if content.words is not None:
+        rows, weights = content.words
+        carried = torch.zeros(len(rows), network.config.words + 1).scatter_(1, rows.cpu(), weights.cpu())
+        features = torch.cat([features, carried[:, :-1]], dim=1)
+    start = shared_start(split, features, network.config.width, "svd", seed)
+    own, width = torch.from_numpy(start.weights), network.config.content_width
     with torch.no_grad():
-        network.project_content.weight.copy_(torch.from_numpy(start.weights.T))
+        network.project_content.weight.copy_(own[:width].T)
         network.item_id.weight.copy_(torch.from_numpy(start.rest))
+        if content.words is not None:
+            network.word.weight[:-1] = own[width:].to(network.word.weight.device)
 
 
-def _scores(
-    network: SequenceNetwork, content: torch.Tensor, seen: Mapping[str, torch.Tensor], histories: list[History]
-) -> torch.Tensor:
-    items = network.item_vectors(content, others=seen)
+def _scores(network: SequenceNetwork, content: ItemContent, histories: list[History]) -> torch.Tensor:
+    items = network.item_vectors(content)
     rows, times = pad(histories, network.config.length, len(items))
     queries = network(items, rows.to(items.device), times.to(items.device), last_only=True)[:, 0]
     scores: torch.Tensor = queries @ F.normalize(items, dim=-1).T
@@ -164,19 +180,18 @@ def _batches(
 
 def _loss(
     network: SequenceNetwork,
-    content: torch.Tensor,
-    seen: Mapping[str, torch.Tensor],
+    content: ItemContent,
     known: Rows,
     histories: list[History],
     negatives: int,
     rng: np.random.Generator,
 ) -> torch.Tensor:
     """known: (k,) the rows of the items that may be wrong answers."""
-    nothing = len(content)
+    nothing, where = len(content.text), content.text.device
     rows, times = pad(histories, network.config.length + 1, nothing)
-    rows, times = rows.to(content.device), times.to(content.device)
+    rows, times = rows.to(where), times.to(where)
     if nothing <= FULL_SOFTMAX_ITEMS:
-        items, right = network.item_vectors(content, others=seen), torch.from_numpy(known).to(content.device)
+        items, right = network.item_vectors(content), torch.from_numpy(known).to(where)
         queries, targets = _queries_and_targets(network, items, rows, times)
         place = torch.searchsorted(right, targets)
         options = LinearCrossEntropyOptions() if len(queries) * len(right) > MANY_LOGITS else None
@@ -188,7 +203,7 @@ def _loss(
     own = places[: len(places) - negatives]
     local = torch.full_like(rows, len(candidates))
     local[there] = own
-    items = network.item_vectors(content, candidates, seen)
+    items = network.item_vectors(content, candidates)
     queries, targets = _queries_and_targets(network, items, local, times)
     counts = torch.bincount(own, minlength=len(candidates)) + negatives / len(known)
     return F.cross_entropy(queries @ F.normalize(items, dim=-1).T - counts.log(), targets)
