@@ -88,6 +88,7 @@ ML100K = {
 BEAUTY = {
     "as it is": Choice(),
     "start at random": Choice({"factors": False}),
+    "without vectors of attribute words": Choice({"words": False}),
     "learning rate 3e-3": Choice({"learning_rate": 3e-3}),
     "256 negatives": Choice({"negatives": 256}),
     "without the texts": Choice(content=False),
