@@ -24,7 +24,7 @@ from promptrec.data.dataset import Dataset
 from promptrec.data.history import EMPTY, Event, History
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
-from promptrec.index.contract import Kind
+from promptrec.index.contract import NONE, Kind
 from promptrec.mapped import let_go
 from promptrec.prompt.library import PromptLibrary
 from promptrec.prompt.prompt import Prompt, louder, mix
@@ -261,7 +261,8 @@ class Recommender:
         asked = self.filled(request, known)
         steering = self.prompt_for(asked, prompt, known, request_weight, image)
         query = Query(history=known, profile=profile or {}, request=asked, prompt=steering)
-        out = np.concatenate([out, seen_rows(known, seen, time.time())])
+        barred = seen_rows(known, seen, time.time())
+        out = np.concatenate([out, barred]) if len(out) else barred
         notes = [language_note(request) if request is not None else None]
         if rerank is None:
             rows, scores = self.ranker.best(query, k, out, allowed, diversity)
@@ -319,6 +320,8 @@ class Recommender:
         return reasons(self.backbone, query, rows, reworded, self.lexical)
 
     def _known(self, ids: Sequence[str]) -> tuple[Rows, list[str]]:
+        if not ids:
+            return NONE, []
         rows = self.catalogue.rows(ids)
         return rows[rows >= 0], [id_ for id_, row in zip(ids, rows, strict=True) if row < 0]
 
