@@ -308,8 +308,9 @@ class Recommender:
     def _items(
         self, rows: Rows, scores: npt.NDArray[np.float32], why: Sequence[tuple[str, ...]] | None = None
     ) -> tuple[Item, ...]:
+        ids, title = self.catalogue.ids, self.catalogue.title
         return tuple(
-            Item(self.catalogue.ids[row], self.catalogue.title(row), round(score, 4), own)
+            Item(ids[row], title(row), round(score, 4), own)
             for row, score, own in zip(rows.tolist(), scores.tolist(), why or [()] * len(rows), strict=True)
         )
 

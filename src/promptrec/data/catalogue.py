@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ Rows = npt.NDArray[np.int64]
 TEXT_COLUMNS = ("title", "description")
 FILE_COLUMNS = ("image", "audio")  # columns that name files
 NOT_ATTRIBUTES = ("id", *TEXT_COLUMNS, *FILE_COLUMNS)
+DESCRIBED = 80  # characters of a description that stand for a title
 TITLES = 20_000  # kept as strings: about 3 MB
 
 
@@ -42,13 +44,14 @@ class Catalogue:
 
     def rows(self, ids: Iterable[str]) -> Rows:
         """Rows of ids, -1 where an id is unknown."""
-        return np.fromiter((self._rows.get(id_, -1) for id_ in ids), dtype=np.int64)
+        return np.fromiter(map(self._rows.get, ids, repeat(-1)), dtype=np.int64)
 
     def history(self, events: Sequence[Event | str]) -> tuple[History, list[str]]:
         """The history of `events`, given as ids or (id, time, kind) in order, and the ids that are unknown."""
-        rows = [self._rows.get(event, -1) for event in events if isinstance(event, str)]
-        if len(rows) == len(events) and -1 not in rows:  # as a service is asked most, in a tenth of the time
-            return History(np.array(rows, dtype=np.int64), np.full(len(rows), np.nan), ("view",) * len(rows)), []
+        if set(map(type, events)) <= {str}:  # as a service is asked most, in a tenth of the time
+            rows = self.rows(events)  # type: ignore[arg-type]
+            if rows.min(initial=0) >= 0:
+                return History(rows, np.full(len(rows), np.nan), ("view",) * len(rows)), []
         known: list[tuple[int, float, str]] = []
         unknown: list[str] = []
         for event in events:
@@ -65,14 +68,27 @@ class Catalogue:
 
     @cached_property
     def _title_of(self) -> Callable[[int], str]:
-        """The latest titles that were asked for are strings already: what is popular is shown again and again."""
-        return lru_cache(TITLES)(self.titles.__getitem__)
+        """What to call an item, as `titles` says. The latest that were asked for are remembered: what is popular is shown
+        again and again, and all titles of a million items would take 40 MB.
+        """
+        bounds = {"title": None, "description": DESCRIBED}
+        columns = [(self.items[name], most) for name, most in bounds.items() if name in self.items.columns]
+        ids = self.ids
 
-    @cached_property
+        def named(row: int) -> str:
+            for column, most in columns:
+                text: str = (column[row] or "").strip()[:most]
+                if text:
+                    return text
+            return ids[row]
+
+        return lru_cache(TITLES)(named)
+
+    @property
     def titles(self) -> pl.Series:
-        """What to call each item: its title, else the beginning of its description, else its id. A million Python
-        strings would take 100 MB."""
-        names = self.items.select(pl.coalesce(self._text("title"), self._text("description").str.slice(0, 80), "id"))
+        """What to call each item: its title, else the beginning of its description, else its id. Made at each call and
+        not kept."""
+        names = self.items.select(pl.coalesce(self._text("title"), self._text("description").str.slice(0, DESCRIBED), "id"))
         return names.to_series()
 
     def _text(self, column: str) -> pl.Expr:
