@@ -58,8 +58,8 @@ def traffic(
     share: float = 0.2,
     calls: int = CALLS,
 ) -> Path:
-    """Bodies of `calls` calls: histories of up to 50, `share` with one of `prompts` named prompts, 10% with one of 1,000
-    requests, the others plain. The load sends them again and again where it makes more calls."""
+    """Bodies of `calls` calls, which the load sends again and again where it makes more: histories of up to 50, `share`
+    with one of `prompts` named prompts, 10% with one of 1,000 requests, the others plain."""
     rng = np.random.default_rng(seed)
     texts = [f"{a} {b.lower()} {c}" for a in WORDS for b in GENRES for c in ("tonight", *WORDS[:9])]
     lines = []

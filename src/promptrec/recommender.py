@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -308,11 +309,9 @@ class Recommender:
     def _items(
         self, rows: Rows, scores: npt.NDArray[np.float32], why: Sequence[tuple[str, ...]] | None = None
     ) -> tuple[Item, ...]:
-        ids, title = self.catalogue.ids, self.catalogue.title
-        return tuple(
-            Item(ids[row], title(row), round(score, 4), own)
-            for row, score, own in zip(rows.tolist(), scores.tolist(), why or [()] * len(rows), strict=True)
-        )
+        places, rounded = rows.tolist(), [round(score, 4) for score in scores.tolist()]
+        ids = map(self.catalogue.ids.__getitem__, places)
+        return tuple(map(Item, ids, map(self.catalogue.title, places), rounded, why or repeat(())))
 
     def _reasons(self, query: Query, rows: Rows, request_weight: float) -> list[tuple[str, ...]]:
         def reworded(words: str) -> Prompt:

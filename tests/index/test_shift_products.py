@@ -71,5 +71,5 @@ def test_items_that_came_later_are_scored_too(items: np.ndarray) -> None:
     index.search(queries, 5, shifts=[shift] * 6)
     more = index.add(np.array([0, ITEMS]), queries[:2])
     rows, scores = more.search(queries, 1, shifts=[shift] * 6)
-    assert rows[0, 0] == 0 and rows[1, 0] == ITEMS
+    assert rows[:2, 0].tolist() == [0, ITEMS]
     np.testing.assert_allclose(scores[:2, 0], 1, atol=1e-6)

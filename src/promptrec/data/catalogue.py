@@ -63,13 +63,10 @@ class Catalogue:
                 known.append((row, float("nan") if time is None else float(time), kind))
         return History.of(known), unknown
 
-    def title(self, row: int) -> str:
-        return self._title_of(int(row))
-
     @cached_property
-    def _title_of(self) -> Callable[[int], str]:
-        """What to call an item, as `titles` says. The latest that were asked for are remembered: what is popular is shown
-        again and again, and all titles of a million items would take 40 MB.
+    def title(self) -> Callable[[int], str]:
+        """Gives what to call the item at a row, as `titles` says. The latest that were asked for are remembered: what
+        is popular is shown again and again, and all titles of a million items would take 40 MB.
         """
         bounds = {"title": None, "description": DESCRIBED}
         columns = [(self.items[name], most) for name, most in bounds.items() if name in self.items.columns]
@@ -77,7 +74,7 @@ class Catalogue:
 
         def named(row: int) -> str:
             for column, most in columns:
-                text: str = (column[row] or "").strip()[:most]
+                text: str = (column[int(row)] or "").strip()[:most]
                 if text:
                     return text
             return ids[row]
@@ -88,7 +85,9 @@ class Catalogue:
     def titles(self) -> pl.Series:
         """What to call each item: its title, else the beginning of its description, else its id. Made at each call and
         not kept."""
-        names = self.items.select(pl.coalesce(self._text("title"), self._text("description").str.slice(0, DESCRIBED), "id"))
+        names = self.items.select(
+            pl.coalesce(self._text("title"), self._text("description").str.slice(0, DESCRIBED), "id")
+        )
         return names.to_series()
 
     def _text(self, column: str) -> pl.Expr:

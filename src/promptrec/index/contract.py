@@ -70,6 +70,7 @@ class ItemIndex(ABC):
         each query what one prompt added to it (d,) before it was brought to length one, or None; answers do not depend
         on it, but an index may remember what many queries share.
         """
+        del shifts
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         allowed = None if allow is None else np.flatnonzero(allow[: len(self.vectors)])
