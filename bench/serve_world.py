@@ -17,6 +17,7 @@ from promptrec.workspace import Workspace
 GENRES = ("Comedy", "War", "Romance", "Drama", "Crime", "Horror", "Western", "Musical", "Fantasy", "Mystery")
 WORDS = ("light", "dark", "quiet", "loud", "old", "new", "short", "long", "warm", "strange")
 PROMPTS = 1_000
+CALLS = 5_000
 
 
 def world(folder: Path, items: int, people: int, seed: int) -> Path:
@@ -48,13 +49,21 @@ def world(folder: Path, items: int, people: int, seed: int) -> Path:
     return place.root
 
 
-def traffic(file: Path, items: int, seed: int, prompts: int = 20, explain: bool = False, share: float = 0.2) -> Path:
-    """Bodies of 5,000 calls: histories of up to 50, `share` with one of `prompts` named prompts, 10% with one of 1,000
-    requests, the others plain."""
+def traffic(
+    file: Path,
+    items: int,
+    seed: int,
+    prompts: int = 20,
+    explain: bool = False,
+    share: float = 0.2,
+    calls: int = CALLS,
+) -> Path:
+    """Bodies of `calls` calls, which the load sends again and again where it makes more: histories of up to 50, `share`
+    with one of `prompts` named prompts, 10% with one of 1,000 requests, the others plain."""
     rng = np.random.default_rng(seed)
     texts = [f"{a} {b.lower()} {c}" for a in WORDS for b in GENRES for c in ("tonight", *WORDS[:9])]
     lines = []
-    for kind in rng.random(5_000):
+    for kind in rng.random(calls):
         history = [f"i{n}" for n in rng.integers(items, size=rng.integers(1, 51))]
         body: dict[str, Any] = {"history": history, "k": 10, "explain": explain}
         if kind < share:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from promptrec.data.dataset import Dataset
 from promptrec.data.history import EMPTY, Event, History
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
-from promptrec.index.contract import Kind
+from promptrec.index.contract import NONE, Kind
 from promptrec.mapped import let_go
 from promptrec.prompt.library import PromptLibrary
 from promptrec.prompt.prompt import Prompt, louder, mix
@@ -261,7 +262,8 @@ class Recommender:
         asked = self.filled(request, known)
         steering = self.prompt_for(asked, prompt, known, request_weight, image)
         query = Query(history=known, profile=profile or {}, request=asked, prompt=steering)
-        out = np.concatenate([out, seen_rows(known, seen, time.time())])
+        barred = seen_rows(known, seen, time.time())
+        out = np.concatenate([out, barred]) if len(out) else barred
         notes = [language_note(request) if request is not None else None]
         if rerank is None:
             rows, scores = self.ranker.best(query, k, out, allowed, diversity)
@@ -307,10 +309,9 @@ class Recommender:
     def _items(
         self, rows: Rows, scores: npt.NDArray[np.float32], why: Sequence[tuple[str, ...]] | None = None
     ) -> tuple[Item, ...]:
-        return tuple(
-            Item(self.catalogue.ids[row], self.catalogue.title(row), round(score, 4), own)
-            for row, score, own in zip(rows.tolist(), scores.tolist(), why or [()] * len(rows), strict=True)
-        )
+        places, rounded = rows.tolist(), [round(score, 4) for score in scores.tolist()]
+        ids = map(self.catalogue.ids.__getitem__, places)
+        return tuple(map(Item, ids, map(self.catalogue.title, places), rounded, why or repeat(())))
 
     def _reasons(self, query: Query, rows: Rows, request_weight: float) -> list[tuple[str, ...]]:
         def reworded(words: str) -> Prompt:
@@ -319,6 +320,8 @@ class Recommender:
         return reasons(self.backbone, query, rows, reworded, self.lexical)
 
     def _known(self, ids: Sequence[str]) -> tuple[Rows, list[str]]:
+        if not ids:
+            return NONE, []
         rows = self.catalogue.rows(ids)
         return rows[rows >= 0], [id_ for id_, row in zip(ids, rows, strict=True) if row < 0]
 

@@ -56,13 +56,21 @@ class ItemIndex(ABC):
         return more
 
     def search(
-        self, queries: Vectors, k: int, exclude: Sequence[Rows] | None = None, allow: Mask | None = None
+        self,
+        queries: Vectors,
+        k: int,
+        exclude: Sequence[Rows] | None = None,
+        allow: Mask | None = None,
+        shifts: Sequence[torch.Tensor | None] = (),
     ) -> Found:
         """The best items for queries (b, d): rows (b, k) and their exact scores (b, k), best first, the smaller row
         first where scores are equal; rows -1 and scores -inf where fewer are left.
 
-        exclude: for each query the rows that it must not get. allow: (n,) which items may be given at all.
+        exclude: for each query the rows that it must not get. allow: (n,) which items may be given at all. shifts: for
+        each query what one prompt added to it (d,) before it was brought to length one, or None; answers do not depend
+        on it, but an index may remember what many queries share.
         """
+        del shifts
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         allowed = None if allow is None else np.flatnonzero(allow[: len(self.vectors)])

@@ -8,17 +8,27 @@ import numpy as np
 import torch
 
 from promptrec.index.contract import Found, ItemIndex, Kind, Mask, Rows, Vectors, best_of
+from promptrec.index.shift_products import BLOCK, ShiftProducts
 
 MOST_SCORES = 1 << 22  # at once: 16 MB
-BLOCK = 64  # numbers of a vector
 GROUPS_PER_ITEM = 8
 
 
 class ExactIndex(ItemIndex):
     kind: Kind = "exact"
 
+    def __init__(self, vectors: Vectors) -> None:
+        super().__init__(vectors)
+        self._first = self._tensor[:, :BLOCK].contiguous()  # what every query asks for, without gaps between items
+        self._of_shifts = ShiftProducts(self._tensor)
+
     def search(
-        self, queries: Vectors, k: int, exclude: Sequence[Rows] | None = None, allow: Mask | None = None
+        self,
+        queries: Vectors,
+        k: int,
+        exclude: Sequence[Rows] | None = None,
+        allow: Mask | None = None,
+        shifts: Sequence[torch.Tensor | None] = (),
     ) -> Found:
         if allow is not None:
             return super().search(queries, k, exclude, allow)
@@ -28,21 +38,21 @@ class ExactIndex(ItemIndex):
         step = max(1, MOST_SCORES // max(len(self), 1))
         for start in range(0, len(queries), step):
             some = slice(start, start + step)
-            found = self._scores(queries[some])
+            found = self._scores(queries[some], shifts[some])
             if exclude is not None:
                 out = [np.asarray(own, dtype=np.int64) for own in exclude[some]]
                 found[np.repeat(np.arange(len(out)), [len(own) for own in out]), np.concatenate(out)] = -np.inf
             _fill(rows[some], scores[some], found)
         return rows, scores
 
-    def _scores(self, queries: Vectors) -> Vectors:
+    def _scores(self, queries: Vectors, shifts: Sequence[torch.Tensor | None]) -> Vectors:
         """(b, n) all products, a block of numbers at a time.
 
         A query without a prompt has zeros where prompts point at content, and most prompts point at a part of it: the
-        greater part of the work is left out.
+        greater part of the work is left out, and what prompts ask for again and again is looked up.
         """
-        asked = torch.from_numpy(queries)
-        scores = asked[:, :BLOCK] @ self._tensor[:, :BLOCK].T
+        scores = torch.from_numpy(queries)[:, :BLOCK] @ self._first.T
+        asked = torch.from_numpy(self._of_shifts.add(scores, queries, shifts))
         for start in range(BLOCK, queries.shape[1], BLOCK):
             block = slice(start, start + BLOCK)
             speaking = torch.nonzero(asked[:, block].any(dim=1))[:, 0]

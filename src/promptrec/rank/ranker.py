@@ -64,7 +64,8 @@ class Ranker:
         for places in together.values():
             count = max(asks[place].count for place in places)
             out, allowed = [asks[place].out for place in places], asks[places[0]].allowed
-            found, best = self.index.search(encoded[places], count, out, allowed)
+            shifts = [_shift(asks[place].query) for place in places]
+            found, best = self.index.search(encoded[places], count, out, allowed, shifts)
             for i, place in enumerate(places):
                 own = found[i, : asks[place].count]
                 there = own >= 0
@@ -93,3 +94,9 @@ class Ranker:
     def _vectors(self, rows: Rows) -> np.ndarray:
         vectors: np.ndarray = self.backbone.encode_items(rows).float().cpu().numpy()
         return vectors
+
+
+def _shift(query: Query) -> torch.Tensor | None:
+    """What one prompt adds to anybody's query, None where there is no such prompt or several, or one of this person."""
+    parts = query.prompt.flat() if query.prompt is not None else []
+    return parts[0][0].tensors.get("shift") if len(parts) == 1 and parts[0][0].kind != "profile" else None

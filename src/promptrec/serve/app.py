@@ -7,6 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from promptrec.serve.api.direct import Direct
 from promptrec.serve.api.events import event_routes
@@ -18,7 +20,7 @@ from promptrec.serve.api.users import user_routes
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.pages import add_pages
 from promptrec.serve.pages.login import add_login
-from promptrec.serve.problems import RESPONSES, add_problems
+from promptrec.serve.problems import RESPONSES, add_problems, failed
 from promptrec.serve.schemas import Problem
 from promptrec.serve.security.access import Access
 from promptrec.serve.security.guard import Guard
@@ -27,8 +29,15 @@ STATIC = Path(__file__).parent / "static"
 FAMILIES = (recommend_routes, event_routes, item_routes, prompt_routes, user_routes, operation_routes)
 
 
-def create_app(engine: Engine, access: Access) -> FastAPI:
-    """The service over `engine`, for callers that `access` lets in."""
+def create_app(engine: Engine, access: Access) -> ASGIApp:
+    """The service over `engine`, for callers that `access` lets in.
+
+    Guard and short way stand around FastAPI, not within: what it does before its own middleware takes longer than they.
+    """
+    return ServerErrorMiddleware(Guard(Direct(_declared(engine, access), engine), access), handler=failed)
+
+
+def _declared(engine: Engine, access: Access) -> FastAPI:
     app = FastAPI(
         title="promptrec",
         description="Recommendations that words and saved prompts steer.",
@@ -36,8 +45,6 @@ def create_app(engine: Engine, access: Access) -> FastAPI:
         redoc_url=None,
         responses=RESPONSES,
     )
-    app.add_middleware(Direct, engine=engine)
-    app.add_middleware(Guard, access=access)  # added last, it stands first
     add_problems(app)
     for family in FAMILIES:
         app.include_router(family(engine))

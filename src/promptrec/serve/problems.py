@@ -64,9 +64,12 @@ def add_problems(app: FastAPI) -> None:
             error.status_code, f"{request.method} {request.url.path}: {error.detail}", headers=dict(error.headers or {})
         )
 
-    @app.exception_handler(Exception)
-    def failed(_: Request, __: Exception) -> JSONResponse:
-        return problem(500, "something went wrong inside the service; its log has the details")
+    app.add_exception_handler(Exception, failed)
+
+
+def failed(_: Request, __: Exception) -> JSONResponse:
+    """The response for a fault of the service itself."""
+    return problem(500, "something went wrong inside the service; its log has the details")
 
 
 def _utf8(text: str) -> str:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 
 import polars as pl
+import pytest
 from answers import ids
 
 from conftest import Service, running
 from promptrec.pull import pull
+from promptrec.serve.engine.history_cache import HistoryCache
 from promptrec.workspace import Workspace
 
 
@@ -56,3 +58,13 @@ def test_a_service_starts_again_after_an_erasure(service: Service) -> None:
     with running(service.workspace) as again:
         assert again.client.get("/v1/users/p0").json()["dataset_events"] == 0
         assert ids(again.client.post("/v1/recommend", json={"user_id": "p1", "k": 2}))
+
+
+def test_what_was_made_of_histories_is_forgotten_with_a_person(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleared: list[HistoryCache] = []
+    monkeypatch.setattr(HistoryCache, "clear", cleared.append)
+    service.client.delete("/v1/users/p0")
+    assert service.engine.current.packed is not None
+    assert cleared == [service.engine.current.packed.cache]

@@ -50,3 +50,15 @@ def test_what_does_not_fit_at_once_is_given_in_its_order(backbone: SequenceBackb
     tensors: list[dict[str, torch.Tensor]] = [{}] * len(people)
     together = PackedSequence(backbone).encode(people, tensors)
     torch.testing.assert_close(together, backbone.encode(people, tensors), rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_what_is_remembered_serves_other_prompts_too(
+    backbone: SequenceBackbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed, people = PackedSequence(backbone), histories(backbone, [0, 3, 8])
+    shift = {"shift": torch.ones(backbone.prompt_shape.shift)}
+    packed.encode(people, [{}] * 3)
+    monkeypatch.setattr(packed, "_last", lambda *_: pytest.fail("a history was read again"))
+    right = backbone.encode(people, [shift, {}, shift])
+    torch.testing.assert_close(packed.encode(people, [shift, {}, shift]), right, rtol=1e-4, atol=1e-5)

@@ -152,3 +152,13 @@ def test_requests_are_encoded_once_and_the_cache_is_bounded(recommender_of_servi
 @pytest.fixture
 def recommender_of_service(trained_service: Path) -> Recommender:
     return Recommender.load(trained_service)
+
+
+def test_histories_stay_known_until_the_items_change(service: Service) -> None:
+    before = service.engine.current.packed
+    assert before is not None
+    service.client.put("/v1/prompts/tonight", json={"text": "war"})
+    assert service.engine.current.prompts.versions_in_use["tonight"] == 1
+    assert service.engine.current.packed is before
+    service.client.put("/v1/items/new", json={"title": "New", "attributes": {"genres": ["War"]}})
+    assert service.engine.current.packed not in (None, before)

@@ -148,6 +148,14 @@ def _options(query: RecommendIn, release: Release) -> dict[str, Any]:
 
 
 def _document(found: Recommendation, query: RecommendIn, notes: list[str]) -> dict[str, Any]:
-    document = {"recommendation_id": new_id(found), **found.as_dict(), "request": query.request}
-    document["notes"] = [*document.get("notes", ()), *notes]
-    return document
+    return {
+        "recommendation_id": new_id(found),
+        "items": [
+            {"id": id_, "title": title, "score": score, "reasons": why} for id_, title, score, why in found.items
+        ],
+        "prompts": found.prompts,
+        "request": query.request,
+        "ignored": found.ignored,
+        "fallback": found.fallback,
+        "notes": [*found.notes, *notes],
+    }

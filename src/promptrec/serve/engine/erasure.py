@@ -25,6 +25,8 @@ def erase(engine: Engine, user_id: str) -> ErasedOut:
     events = engine.store.erase(user_id)
     rows = sum(_erase(engine.workspace.dataset / name, column, user_id) for name, column in FILES.items())
     engine.releases.refresh()
+    if engine.current.packed is not None:
+        engine.current.packed.cache.clear()
     return ErasedOut(events=events, dataset_rows=rows, still_held_by=_trained(engine.workspace) if rows else [])
 
 

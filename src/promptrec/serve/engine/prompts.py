@@ -11,6 +11,7 @@ from promptrec.serve.metrics import CACHE
 from promptrec.workspace import read_json
 
 State = dict[str, tuple[int, ...]]
+FOUND, MISSED = CACHE.labels("prompts", "hit"), CACHE.labels("prompts", "miss")
 
 
 class LoadedPrompts(PromptLibrary):
@@ -44,7 +45,7 @@ class LoadedPrompts(PromptLibrary):
     def load(self, name: str, version: int | None = None) -> Prompt:
         key = (name, self.active(name) if version is None else version)
         found = self._known.get(key)
-        CACHE.labels("prompts", "miss" if found is None else "hit").inc()
+        (MISSED if found is None else FOUND).inc()
         if found is None:
             found = super().load(*key)
             if found.kind != "mix":

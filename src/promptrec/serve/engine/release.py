@@ -33,6 +33,7 @@ class Release:
 
     base: the recommender as the workspace has it; catalogued: over the live catalogue; recommender: the one that
     answers, with batching and caches. changes: the latest change of each changed item; deleted: ids never shown.
+    packed: what reads histories for a `sequence` backbone; it knows the latest.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Release:
     requests: RequestCache
     changes: tuple[ItemChange, ...]
     deleted: frozenset[str]
+    packed: PackedSequence | None
 
     @classmethod
     def of(
@@ -60,8 +62,10 @@ class Release:
         catalogued = known if known is not None and unchanged else with_changes(base, changes, known)
         recommender = copy.copy(catalogued)
         backbone = copy.copy(recommender.backbone)
+        packed = before.packed if before is not None and before.catalogued is catalogued else None
         if isinstance(backbone, SequenceBackbone):
-            backbone.encode = PackedSequence(backbone).encode  # type: ignore[method-assign]
+            packed = packed or PackedSequence(backbone)
+            backbone.encode = packed.encode  # type: ignore[method-assign]
         backbone.encode_queries = batched(backbone.encode_queries)  # type: ignore[method-assign, assignment, arg-type]
         recommender.backbone = backbone
         recommender.ranker = Ranker(backbone, recommender.lexical, recommender.index_kind)
@@ -70,7 +74,7 @@ class Release:
         recommender.library = prompts
         recommender.requests = caching(recommender.requests, requests)
         deleted = frozenset(change.item_id for change in changes if change.item is None)
-        return cls(label, base, catalogued, recommender, prompts, requests, changes, deleted)
+        return cls(label, base, catalogued, recommender, prompts, requests, changes, deleted, packed)
 
     @property
     def last_change(self) -> int:

@@ -10,6 +10,7 @@ from promptrec.backbone.request import RequestEncoder
 from promptrec.prompt.prompt import Prompt
 from promptrec.serve.metrics import CACHE
 
+FOUND, MISSED = CACHE.labels("requests", "hit"), CACHE.labels("requests", "miss")
 MOST_REQUESTS = 10_000  # about 30 MB: a prompt of one shift takes 1 to 3 KB
 
 
@@ -33,7 +34,7 @@ class RequestCache:
         key = (request.strip(), name)
         with self._lock:
             found = self._known.get(key)
-            CACHE.labels("requests", "miss" if found is None else "hit").inc()
+            (MISSED if found is None else FOUND).inc()
             if found is None:
                 found = self._encode(request, name)
                 self._known[key] = found

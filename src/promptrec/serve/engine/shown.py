@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections import Counter
+from secrets import token_hex
 
 from promptrec.rank.answer import Recommendation
 from promptrec.serve.store import EventStore, StoreUnavailableError
@@ -24,15 +24,17 @@ def arm_of(found: Recommendation) -> str:
     """NAME@VERSION of the saved prompts, with + between, else whether a request or picture, nothing or the fallback."""
     if found.fallback:
         return FALLBACK
+    if not found.prompts:
+        return NONE
     # A request's own prompt is never saved, so it has no version.
     saved = sorted(f"{part['name']}@{part['version']}" for part in found.prompts if part["version"])
-    arm = "+".join(saved) or (WORDS if found.prompts else NONE)
+    arm = "+".join(saved) or WORDS
     return arm if len(arm) <= MOST_ARM else f"{saved[0]}+:{len(saved) - 1}"
 
 
 def new_id(found: Recommendation) -> str:
     """A recommendation's id: 32 digits, a dot, its arm."""
-    return f"{uuid.uuid4().hex}.{arm_of(found)}"
+    return f"{token_hex(16)}.{arm_of(found)}"
 
 
 class Shown:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from promptrec.serve.security.keys import Key, KeyRing
@@ -48,8 +48,8 @@ class Access:
     workers: int = 1
     _left: dict[str, tuple[float, float]] = field(default_factory=dict)  # key id: tokens, when
 
-    def check(self, scope: Scope, headers: Headers) -> None:
-        """Raise RefusedError unless the call may go on."""
+    def check(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        """Raise RefusedError unless the call may go on; headers: by their names in small letters."""
         if self.local:
             self._check_local(headers)
         path = scope["path"]
@@ -63,7 +63,7 @@ class Access:
             )
         self._count(key)
 
-    def _check_local(self, headers: Headers) -> None:
+    def _check_local(self, headers: Mapping[str, str]) -> None:
         # Against DNS rebinding and pages of other origins, which reach this machine with the person's own browser.
         host = headers.get("host", "")
         if _name(host) not in LOOPBACK:
@@ -72,7 +72,7 @@ class Access:
         if origin is not None and origin.partition("://")[2] != host:
             raise RefusedError(403, f"origin {origin!r}: pages of other origins may not call this service")
 
-    def _key(self, keys: KeyRing, path: str, headers: Headers) -> Key:
+    def _key(self, keys: KeyRing, path: str, headers: Mapping[str, str]) -> Key:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = keys.find(token.strip()) if scheme.lower() == "bearer" else None
         if key is None and not path.startswith("/v1/"):
@@ -107,7 +107,7 @@ def start_session(keys: KeyRing, token: str, secure: bool) -> str | None:
     return f"{SESSION}={claim}.{keys.sign(claim)}; {flags}"
 
 
-def session_key(keys: KeyRing, headers: Headers) -> Key | None:
+def session_key(keys: KeyRing, headers: Mapping[str, str]) -> Key | None:
     """The key that was entered for a session that is still good."""
     try:
         cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION)

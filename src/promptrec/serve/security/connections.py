@@ -74,7 +74,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def options() -> dict[str, Any]:
     """uvicorn's settings that belong to these bounds."""
-    return {"http": BoundedProtocol, "timeout_keep_alive": 5, "timeout_graceful_shutdown": 30, "ws": "none"}
+    return {
+        "http": BoundedProtocol,
+        "timeout_keep_alive": 5,
+        "timeout_graceful_shutdown": 30,
+        "ws": "none",
+        "access_log": False,  # nobody reads it below warnings, and each call would compose its line
+    }
 
 
 def make_room() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptrec.serve.metrics import REQUESTS
@@ -44,7 +45,8 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), *_RAW_HEADERS]
             await send(message)
 
-        headers = Headers(scope=scope)
+        # Of a header that is sent twice the first counts, as everywhere in Starlette.
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
         try:
             self.access.check(scope, headers)
             body = await _body(headers, receive)
@@ -58,7 +60,7 @@ class Guard:
         await self.app(scope, again(whole, receive), send_guarded)
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes:
+async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
     """The whole body, within the bound of its size; how long it may take is the connection's affair."""
     length = headers.get("content-length")
     if length is None and "transfer-encoding" not in headers:
