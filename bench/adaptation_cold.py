@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from adaptation_rivals import fine_tuned_on
-from adaptation_world import SEED, Floats, backbone, cell, recommender
+from adaptation_world import SEED, Floats, backbone, cell, model, recommender
 from promptrec.backbone.interface import Scorer
 from promptrec.baselines.item_knn import ItemKNN
 from promptrec.baselines.popularity import Popularity
@@ -56,12 +56,12 @@ class Questions:
         return found
 
 
-def questions(people: np.ndarray, lengths: np.ndarray, schema: Mapping[str, Any], rng: Any = None) -> Questions:
+def questions(people: np.ndarray, lengths: np.ndarray, schema: Mapping[str, Any]) -> Questions:
     own = recommender()
     profiles = profiles_of(own, schema)
     named = {"attributes": schema["attributes"], "below": schema["below"]}
     parts = [
-        cold_questions(own.split, np.array([person]), profiles, named, schema["below"], np.array([length]), rng)
+        cold_questions(own.split, np.array([person]), profiles, named, schema["below"], np.array([length]))
         for person, length in zip(people, lengths, strict=True)
     ]
     cold = Cold(
@@ -79,7 +79,7 @@ def cold() -> dict[str, Any]:
     own = recommender()
     split, lengths = own.split, own.split.histories.lengths()
     schema: dict[str, Any] = {"attributes": attributes_of(own), "below": BELOW}
-    training = questions(split.training, split.training_lengths(), schema, generator(SEED, "cold"))
+    training = questions(split.training, split.training_lengths(), schema)
     validation, test = (questions(p, lengths[p], schema) for p in (split.validation, split.test))
     order = np.sort(generator(SEED, "cold choosing").permutation(len(validation))[:CHOOSING])
     choosing = validation.take(order)
@@ -91,13 +91,13 @@ def cold() -> dict[str, Any]:
 
     def took(method: str, scores: torch.Tensor, began: float, **more: Any) -> None:
         answers[method] = test.ndcg(scores)
-        facts[method] = {"seconds": round(time.perf_counter() - began, 1), **more}
+        facts[method] = {"seconds": round(time.process_time() - began, 1), **more}
 
-    began = time.perf_counter()
+    began = time.process_time()
     took("frozen", scores_of(backbone(), None, test.cold), began, parameters=0)
     nobody: dict[str, Any] = {"attributes": {}, "below": BELOW}
     for method, known in (("shared cold prompt", nobody), ("profile prompt", schema)):
-        began = time.perf_counter()
+        began = time.process_time()
         inputs = [part.cold if known is schema else _counted(part.cold) for part in (training, choosing, test)]
         tensors, _ = fit_generator(backbone(), method.split()[0], inputs[0], inputs[1], known, SEED)
         took(
@@ -112,12 +112,12 @@ def cold() -> dict[str, Any]:
         ("user kNN", UserKNN.fit(matrix, 100)),
         ("item kNN", ItemKNN.fit(matrix)),
     ):
-        began = time.perf_counter()
+        began = time.process_time()
         took(method, _scored(scorer, test), began)
-    began = time.perf_counter()
+    began = time.process_time()
     took("popularity of first events", _counts(training).expand(len(test), -1).clone(), began)
     took("popularity in the profile", _in_profile(choosing, test), began)
-    began = time.perf_counter()
+    began = time.process_time()
     scores, cost = fine_tuned_on(training, choosing, choosing.ndcg, [test], SEED)
     took("full fine-tuning", scores[0], began, **cost)
     rows = []
@@ -137,7 +137,13 @@ def cold() -> dict[str, Any]:
                 **facts[method],
             }
         )
-    return {"seed": SEED, "people": int((events == 0).sum()), "examples": len(training), "methods": rows}
+    return {
+        "seed": SEED,
+        "model": model(),
+        "people": int((events == 0).sum()),
+        "examples": len(training),
+        "methods": rows,
+    }
 
 
 def _counted(cold: Cold) -> Cold:

@@ -38,7 +38,9 @@ def _few_shot(cells: Cells, name: str, place: Any) -> None:
         return
     found = [cells[f"few-shot-{name}-{size}"] for size in sizes]
     for method, colour in SHOWN.items():
-        place.plot(sizes, [c["methods"][method]["test"]["value"] for c in found], "o-", color=colour, label=method)
+        there = [(size, c["methods"][method]) for size, c in zip(sizes, found, strict=True) if method in c["methods"]]
+        values = [own["test"]["value"] for _, own in there]
+        place.plot([size for size, _ in there], values, "o-", color=colour, label=method)
     best = [c["methods"][c["chosen"]]["test"] for c in found]
     place.plot(sizes, [b["value"] for b in best], "o-", color="C0", label="chosen prompt")
     place.fill_between(sizes, [b["low"] for b in best], [b["high"] for b in best], color="C0", alpha=0.15)

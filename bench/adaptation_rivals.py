@@ -144,7 +144,7 @@ def descend(
     steps: int = STEPS,
 ) -> tuple[Rival, dict[str, Any]]:
     """The same loss, batches, number of steps and patience as a prompt's; the start is among what may be chosen."""
-    began = time.perf_counter()
+    began = time.process_time()
     own = rival(method, seed)
     rng = generator(seed, f"rival {method}")
     optimizer = torch.optim.AdamW(own.parameters(), lr=rate, weight_decay=0.01)
@@ -165,14 +165,14 @@ def descend(
         items = own.items()
         rows, times = padded(list(part), HISTORY)
         queries = own.network(items, rows, times, own.prefixes(len(rows)), last_only=True)[:, 0]
-        logits = own.network.logits(queries, items[candidates])
+        logits = own.network.log_scale.exp() * queries @ F.normalize(items[candidates], dim=-1).T
         loss = F.cross_entropy(logits, column[torch.from_numpy(part.targets)])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     _restore(own, best)
     own.network.eval()
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     return own, {"seconds": seconds, "parameters": sum(p.numel() for p in own.parameters()), "step": best_step}
 
 

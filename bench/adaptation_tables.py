@@ -22,16 +22,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _few_shot(cells: Cells, name: str) -> str:
-    """A row a method, a column a number of examples; bold the chosen prompt, * where it is surely ahead of the row."""
+    """A row a method, a column a number of examples; bold the chosen prompt, † the quick one, * where the chosen one is
+    surely ahead of the row."""
     found = {size: cells[f"few-shot-{name}-{size}"] for size in SIZES if f"few-shot-{name}-{size}" in cells}
     if not found:
         return ""
-    methods = next(iter(found.values()))["methods"]
+    methods = dict.fromkeys(method for one in found.values() for method in one["methods"])
     rows = []
     for method in methods:
         row = [method]
         for size in SIZES:
-            if size not in found:
+            if method not in found.get(size, {}).get("methods", {}):
                 row.append("–")
                 continue
             own = found[size]["methods"][method]
@@ -40,6 +41,8 @@ def _few_shot(cells: Cells, name: str) -> str:
                 text = f"**{text}**"
             elif own["chosen prompt's lead"]["low"] > 0:
                 text += " *"
+            if method == found[size].get("quick"):
+                text += " †"
             row.append(text)
         rows.append(row)
     one = next(iter(found.values()))

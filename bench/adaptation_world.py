@@ -18,10 +18,10 @@ from promptrec.data.history import History
 from promptrec.data.scenario import match
 from promptrec.data.split import Examples
 from promptrec.evaluate.metrics import ndcg
-from promptrec.recommender import Recommender
+from promptrec.recommender import Recommender, current_backbone
 from promptrec.seeding import generator
 from promptrec.tune.task import Task, task_of
-from promptrec.workspace import write_json
+from promptrec.workspace import read_json, write_json
 from prompts import workspace
 
 WORK = Path("bench/work/adaptation")
@@ -69,6 +69,13 @@ def backbone() -> SequenceBackbone:
     found = recommender().backbone
     assert isinstance(found, SequenceBackbone)
     return found
+
+
+def model() -> dict[str, Any]:
+    """What tells the model of a cell from that of another."""
+    card = read_json(current_backbone(workspace()) / "config.json", "backbone config")["card"]
+    width = backbone().network.config.width
+    return {"width": width, "validation_ndcg@10": card["validation_ndcg@10"], "backbone": backbone().fingerprint[:12]}
 
 
 def rows_among(among: str | None) -> npt.NDArray[np.int64]:

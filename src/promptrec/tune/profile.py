@@ -32,12 +32,11 @@ PATIENCE = 6
 RATE = 3e-3
 PREFIX_RATE = 1e-2
 MISSING = 0.2
-MOST_TO_CHOOSE = 500
 
 
 def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: int = 0) -> Prompt:
-    """Tune a profile prompt on truncated histories of training people, choose its step on the first events of
-    validation people, score it once on those of test people, and save it as the next version of `name`.
+    """Tune a profile prompt on the first events of training people, choose its step on those of validation people,
+    score it once on those of test people, and save it as the next version of `name`.
 
     below: it is for people with 0 to below - 1 events. Raises PromptrecError for people without attributes.
     """
@@ -47,11 +46,10 @@ def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: 
     backbone, split = recommender.backbone, recommender.split
     schema: dict[str, Any] = {"attributes": attributes_of(recommender), "below": below}
     profiles = profiles_of(recommender, schema)
-    rng = generator(seed, f"profile {name}")
-    training = cold_questions(split, split.training, profiles, schema, below, split.training_lengths(), rng)
+    training = cold_questions(split, split.training, profiles, schema, below, split.training_lengths())
     lengths = split.histories.lengths()
     validation, test = (
-        cold_questions(split, people, profiles, schema, below, lengths[people], None)
+        cold_questions(split, people, profiles, schema, below, lengths[people])
         for people in (split.validation, split.test)
     )
     for what, questions in (("tune on", training), ("choose on", validation)):
@@ -103,7 +101,8 @@ def fit_generator(
     tensors = {key: tensor.to(device()).requires_grad_() for key, tensor in leaves.items()}
     rates = [{"params": [t], "lr": PREFIX_RATE if key == "prefix" else RATE} for key, t in tensors.items()]
     optimizer = torch.optim.AdamW(rates, weight_decay=0.01)
-    chosen = validation.take(np.sort(rng.permutation(len(validation))[:MOST_TO_CHOOSE]))
+    most = 4 * backbone.pace.chooses  # short histories cost little, and the steps differ by little
+    chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
     sizes = block_sizes(schema)
     widths = torch.tensor(sizes)
     best, best_score, best_step = _kept(tensors), -1.0, 0

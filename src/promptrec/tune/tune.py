@@ -1,4 +1,4 @@
-"""`tune`: examples of a task, a start, an objective; gradient descent makes the prompt fit, validation chooses."""
+"""`tune`: examples of a task, a start, an objective; the prompt is made to fit, validation chooses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.tune.directions import directions
 from promptrec.tune.gradient import Descent, descend, loudness
+from promptrec.tune.newton import fit_shift
 from promptrec.tune.objective import Loss, Objective
 from promptrec.tune.reading import read
 from promptrec.tune.score import scores
@@ -92,6 +93,8 @@ def descent_of(
     begin = loudness(recommender.backbone, begin, loss, task.validation, candidates)
     along = directions(recommender)[1] if method == "directions" else None
     tunable = Tunable(recommender.backbone, begin, method, seed, along)
+    if objective.only_relevance and set(tunable.tensors()) == {"shift"}:
+        return fit_shift(recommender.backbone, tunable, task.training, task.validation, seed, candidates, seconds)
     return descend(recommender.backbone, tunable, loss, task.training, task.validation, seed, candidates, seconds)
 
 
