@@ -21,7 +21,8 @@ from safetensors.numpy import save_file
 
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.network import NetworkConfig, SequenceNetwork
-from promptrec.backbone.request import RequestEncoder, RequestNetwork
+from promptrec.backbone.request import RequestEncoder
+from promptrec.backbone.request_network import RequestNetwork
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import vectors_file
@@ -89,7 +90,8 @@ def world(folder: Path, items: int, seed: int) -> Path:
     space = ContentSpace.fit(some.catalogue, vectors[:FITTED])
     backbone = SequenceBackbone(network, space, data.catalogue.ids, data.catalogue, vectors)
     texts = backbone.encode_items()[:, network.config.width : network.config.width + space.directions.shape[1]]
-    heard = RequestNetwork(network.config.width, space, torch.zeros(encoder.width), texts)
+    names, everyday = torch.zeros(1, len(space.facets), encoder.width), torch.zeros(1, encoder.width)
+    heard = RequestNetwork(network.config.width, space, texts, torch.zeros(encoder.width), names, everyday)
     requests = RequestEncoder(heard, encoder, backbone)
     with new_backbone(place) as (_, staging):
         backbone.save(staging, {"encoders": SPECS, "seed": seed, "people_out": 0.0})

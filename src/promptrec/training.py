@@ -33,7 +33,7 @@ from promptrec.seeding import generator
 from promptrec.workspace import Workspace, new_backbone
 
 FEWEST_EVENTS = 3
-REQUEST_EXAMPLES = 50_000
+REQUEST_EXAMPLES = 10_000
 
 
 def train(
@@ -137,7 +137,7 @@ def _fit_likes(
 
 
 def training_examples(split: Split) -> Examples:
-    """Events that were trained on and have one before it: all, or 50,000 of them drawn by the split's seed."""
+    """Events that were trained on and have one before it: all, or 10,000 of them drawn by the split's seed."""
     everything = split.matching(split.training, np.ones(len(split.histories.rows), dtype=bool))
     if len(everything) <= REQUEST_EXAMPLES:
         return everything

@@ -11,12 +11,14 @@ import torch
 
 from contracts.world import KINDS
 from promptrec.backbone.content_space import ContentSpace
-from promptrec.backbone.request import RequestNetwork
-from promptrec.backbone.wishes import training_wishes
+from promptrec.backbone.request import choose_strength, fit_request_encoder
+from promptrec.backbone.request_network import RequestNetwork
+from promptrec.backbone.wishes import attribute_words, nothing_asked, training_wishes, word_wishes
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
+from promptrec.training import training_examples
 
 WAR = ["W0", "W1", "W2"]
 
@@ -76,6 +78,37 @@ def test_a_sentence_that_asks_for_nothing_hardly_moves_the_list(recommender: Rec
     assert len(without & with_) >= 7
 
 
+def test_everyday_sentences_that_were_not_trained_on_change_nothing(recommender: Recommender) -> None:
+    sentences = nothing_asked("validation")
+    assert not set(sentences) & set(nothing_asked())
+    vectors = torch.from_numpy(recommender.requests.text_encoder.encode(sentences))
+    moved = recommender.requests.network(vectors).any(dim=-1)
+    assert moved.float().mean() <= 0.1
+
+
+def test_a_word_that_no_wish_named_is_understood(recommender: Recommender) -> None:
+    labels, split = recommender.dataset.manifest.get("labels", {}), recommender.split
+    encoder, backbone = recommender.requests.text_encoder, recommender.backbone
+    words = attribute_words(recommender.catalogue, labels)
+    names = [name for word in words if word.word == "War" for name in word.names.values()]
+    wishes = [
+        wish
+        for wish in training_wishes(recommender.catalogue, labels, 0)
+        if not any(name in wish.text.lower() for name in names)
+    ]
+    checked = word_wishes([word for word in words if word.word != "War"], "validation")
+    sentences, silent = (encoder.encode(texts) for texts in ([wish.text for wish in wishes], nothing_asked()))
+    requests = fit_request_encoder(backbone, encoder, wishes, sentences, silent, training_examples(split), 0)
+    spoken = encoder.encode([wish.text for wish in checked])
+    requests = choose_strength(requests, checked, spoken, split.asked("validation").apart())
+    history, _ = recommender.catalogue.history(["C0", "C1", "R2"])
+    asked = requests.prompt("could you suggest war for tonight")
+    plain, steered = (backbone.score([Query(history=history, prompt=prompt)])[0] for prompt in (None, asked))
+    gained = steered - plain
+    wars = of_kind("War")
+    assert gained[wars].min() > np.delete(gained, np.r_[wars]).max() + 0.1
+
+
 def test_a_decade_is_a_facet_where_items_have_a_year(recommender: Recommender) -> None:
     years = np.where(np.arange(45) < 30, 1994, 2001)
     catalogue = Catalogue(recommender.catalogue.items.with_columns(year=years))
@@ -93,9 +126,10 @@ def test_a_catalogue_without_attribute_words_is_read_without_a_warning() -> None
     titles = pl.DataFrame({"id": [str(n) for n in range(12)], "title": [f"film {n}" for n in range(12)]})
     space = ContentSpace.fit(Catalogue(titles), vectors)
     assert space.facets == ()
+    names, everyday = torch.zeros(3, 0, 8), space.content(vectors)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        network = RequestNetwork(4, space, space.centre, space.content(vectors) @ space.directions)
+        network = RequestNetwork(4, space, space.content(vectors) @ space.directions, space.centre, names, everyday)
     assert network(torch.from_numpy(vectors)).shape == (12, 4 + space.width)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from promptrec.backbone.clauses import clauses_of
-from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.interface import Backbone
+from promptrec.backbone.request_network import RequestNetwork
 from promptrec.backbone.sequence import device, fingerprint
 from promptrec.backbone.wishes import Wish
 from promptrec.content.encoder import TextEncoder, Vectors
@@ -26,90 +25,22 @@ from promptrec.progress import progress
 from promptrec.prompt.prompt import Prompt
 from promptrec.seeding import generator
 
-HIDDEN = 256
-STEPS = 1_600
+STEPS = 300
+RATE = 1e-2
 BATCH = 128
 HALF = BATCH // 2
-NOTHING = 38  # of a batch ask for nothing
 LEAST_SAID = 0.1  # part of a sentence that is the wish; the rest is what asks for nothing
 OFF_TOPIC = 0.9
+ORDINARY = 0.03  # of the sentences that ask for nothing are less like the others than what counts as ordinary
 ENCODED = 1_024
+RANKED = 512  # items that a batch ranks, besides those that answer its wishes
 EXAMPLE_WEIGHT = 0.2
 STRENGTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
-STEEPNESS = 10.0
-UNSPOKEN = 0.1
-MINOR = 0.3
-SPOKEN = 0.5
-RISE = 0.1
 TEXT_WEIGHT = 1.0
 FACET_WEIGHT = 0.1
 HINT = 0.1
 LONGEST_REQUEST = 2_000
 QUOTED = re.compile('[“"「『《]([^“”"「」『』《》]+)[”"」』》]')
-
-
-class RequestNetwork(nn.Module):
-    """A sentence vector to a shift of the query within the content space.
-
-    Each facet has a gate that says wanted (1), unwanted (-1), not spoken of (0) or, where the words only hint at it,
-    something between: what a request does not speak of keeps each person's own order to the bit, however loud it is.
-    Prefixes and unbounded shifts, tried first, followed requests as well but lost up to half of that order. What no
-    facet takes up goes to the items whose texts are like the request: by the cosine of their vectors, each direction
-    divided by how much the items differ in it; but only as far as the request is nearer to an item than sentences that
-    ask for nothing.
-    """
-
-    centre: Tensor
-    likeness: Tensor
-    shown: Tensor
-    strength: Tensor
-    quiet: Tensor
-
-    def __init__(self, trained: int, space: ContentSpace, centre: Tensor, items: Tensor) -> None:
-        """trained: how many of a query's numbers come before those of the content space; centre: what requests have in
-        common; items: (items, directions) where their texts lie."""
-        super().__init__()
-        text_width, facets = len(centre), len(space.facets)
-        self.trained, self.directions = trained, space.directions.shape[1]
-        self.others = space.width - self.directions - facets
-        self.items = items  # no copy, and no part of what is learnt
-        self.register_buffer("centre", centre)
-        self.register_buffer("shown", space.directions, persistent=False)
-        self.register_buffer("quiet", torch.tensor(0.0))
-        self.register_buffer("likeness", space.directions / space.spread, persistent=False)
-        self.register_buffer("strength", torch.tensor(1.0))
-        self.hidden = nn.Sequential(nn.Dropout(0.3), nn.Linear(text_width, HIDDEN), nn.GELU(), nn.Dropout(0.1))
-        self.loudness = nn.Parameter(torch.tensor(0.5))
-        with warnings.catch_warnings():  # a catalogue without attribute words has no gates, and torch would say so
-            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
-            self.gates = nn.Linear(HIDDEN, facets)
-            nn.init.normal_(self.gates.weight, std=0.02)
-            nn.init.zeros_(self.gates.bias)
-
-    def forward(self, sentences: Tensor) -> Tensor:
-        """sentences (b, text_width) to shifts (b, trained + what a place in the content space has)."""
-        centred = self._centred(sentences)
-        hidden = self.hidden(centred)
-        gates = STEEPNESS * self.gates(hidden)
-        gates = torch.sigmoid(gates - STEEPNESS / 2) - torch.sigmoid(-gates - STEEPNESS / 2)
-        taken_up = gates.abs().amax(dim=-1, keepdim=True) if gates.shape[-1] else hidden.new_zeros(len(hidden), 1)
-        if not self.training:  # what is hardly spoken of is not spoken of
-            gates = torch.where(gates.abs() < torch.clamp(MINOR * taken_up, min=UNSPOKEN), 0.0, gates)
-            taken_up = (taken_up > SPOKEN).float()
-        heard = ((self._nearness(centred) - self.quiet) / RISE).clamp(0, 1)[:, None]
-        towards = self.loudness * F.normalize(centred @ self.likeness, dim=-1) * heard * (1 - taken_up)
-        return self.strength * F.pad(torch.cat([towards, gates], dim=-1), (self.trained, self.others))
-
-    def nearness(self, sentences: Tensor) -> Tensor:
-        """(b,) the cosine with the nearest item, as far as the main directions of the texts show it."""
-        return self._nearness(self._centred(sentences))
-
-    def _nearness(self, centred: Tensor) -> Tensor:
-        found: Tensor = (centred @ self.shown @ self.items.T).amax(dim=-1)
-        return found
-
-    def _centred(self, sentences: Tensor) -> Tensor:
-        return F.normalize(sentences - self.centre, dim=-1)
 
 
 class RequestEncoder:
@@ -159,19 +90,38 @@ class RequestEncoder:
     def load(cls, folder: Path, backbone: Backbone, text_encoder: TextEncoder) -> RequestEncoder:
         """Raises PromptrecError where the file is missing or broken."""
         file = folder / "request_encoder.safetensors"
-        network = _network(backbone, torch.zeros(text_encoder.width))
         try:
-            network.load_state_dict(load_file(file))
-        except (SafetensorError, RuntimeError, OSError) as error:
+            saved = load_file(file)
+            network = _network(backbone, saved["centre"], saved["names"], saved["everyday"])
+            network.load_state_dict(saved)
+        except (SafetensorError, RuntimeError, OSError, KeyError) as error:
             raise PromptrecError(f"{file}: the request encoder cannot be read ({error}); train again") from None
         return cls(network, text_encoder, backbone)
 
 
-def _network(backbone: Backbone, centre: Tensor) -> RequestNetwork:
+def _network(backbone: Backbone, centre: Tensor, names: Tensor, everyday: Tensor) -> RequestNetwork:
     space = backbone.space
     trained = backbone.prompt_shape.shift - space.width
     texts = backbone.encode_items()[:, trained : trained + space.directions.shape[1]]
-    return RequestNetwork(trained, space, centre.cpu(), texts).to(device())
+    return RequestNetwork(trained, space, texts, centre.cpu(), names.cpu(), everyday.cpu()).to(device())
+
+
+def _names(backbone: Backbone, text_encoder: TextEncoder, wishes: Sequence[Wish], centred: Tensor) -> list[Tensor]:
+    """Of each facet (facets, w) its own word, and for each language the mean of the wishes that ask for just its items;
+    zeros where none does."""
+    space = backbone.space
+    words = torch.from_numpy(text_encoder.encode([word.lower() for _, word in space.facets]))
+    carried = space.carried(backbone.catalogue).bool().numpy()
+    facets = {own.tobytes(): facet for facet, own in enumerate(carried.T)}
+    asked = [facets.get(wish.fulfilled.tobytes(), -1) for wish in wishes]
+    spoken = []
+    for language in sorted({wish.language for wish in wishes}):
+        own = [i for i, wish in enumerate(wishes) if asked[i] >= 0 and wish.language == language]
+        sums = torch.zeros_like(words).index_add_(
+            0, torch.tensor([asked[i] for i in own], dtype=torch.long), centred[own]
+        )
+        spoken.append(F.normalize(sums, dim=-1))
+    return [words, *spoken]
 
 
 def fit_request_encoder(
@@ -186,28 +136,34 @@ def fit_request_encoder(
     """Fit on triples (request, history, next item that the request describes); the backbone does not change.
 
     wishes and their sentences (n, width); nothing: sentences that ask for nothing; examples: events of training people.
-    The tenth of `nothing` that is nearest to the items is left out: it may be about what this catalogue holds. The
-    others are learnt to change nothing, and are mixed into the wishes, so that half a word is heard as well. A wish is
-    drawn first, so that rare wishes are learnt as well as common ones; half of the histories are of people whose next
+    Facets are known by their names: the attribute word, and in each language the mean of the wishes for just its items.
+    What is learnt is the rule that all of them share. `nothing` is mixed into the wishes, so that half a word is heard
+    as well, all but the tenth that is nearest to the items: it may be about what this catalogue holds. From how like
+    each of `nothing` is to the others follows what counts as ordinary. A wish is drawn first, so that rare wishes are learnt as well as common ones; half of the histories are of people whose next
     item fulfils it, half are anybody's. The loss is the cross-entropy towards the frozen model's own distribution over
     the items that fulfil the wish, which keeps each person's order among them, and, with a smaller weight, towards the
-    next item.
+    next item; of the items, 512 drawn ones are ranked besides those that answer a wish of the batch.
     """
     torch.manual_seed(int(generator(seed, "request encoder").integers(2**31)))
     rng = generator(seed, "request batches")
-    vectors, silent = torch.from_numpy(sentences).to(device()), torch.from_numpy(nothing).to(device())
-    network = _network(backbone, vectors.mean(dim=0))
+    vectors, silent = torch.from_numpy(sentences), torch.from_numpy(nothing)
+    centre = vectors.mean(dim=0)
+    words, *spoken = _names(backbone, text_encoder, wishes, F.normalize(vectors - centre, dim=-1))
+    names = torch.stack([F.normalize(words - centre, dim=-1), *spoken])
+    network = _network(backbone, centre, names, F.normalize(silent - centre, dim=-1))
+    vectors, silent = vectors.to(device()), silent.to(device())
     near = network.nearness(silent)
-    network.quiet.fill_(near.quantile(OFF_TOPIC))
-    silent = silent[near <= network.quiet]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=STEPS)
+    network.quiet.copy_(torch.stack([near.quantile(OFF_TOPIC), near.max()]))
+    network.ordinary_from.fill_(network.everydayness(silent).quantile(ORDINARY))
+    silent = silent[near <= network.quiet[0]]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=RATE, total_steps=STEPS)
     fulfilling = _examples_by_wish(wishes, examples.targets)
     usable = np.array([i for i, found in enumerate(fulfilling) if len(found)])
     if not len(usable):
         raise PromptrecError("requests: no training event is on an item that carries an attribute word or a title")
     texts = slice(network.trained, network.trained + network.directions)
-    keys, targets = backbone.encode_items(), torch.from_numpy(examples.targets).to(device())
+    keys = backbone.encode_items()
     with torch.no_grad():
         histories = torch.cat([_encode(backbone, examples, start) for start in range(0, len(examples), ENCODED)])
     masks = {id(wish.fulfilled): wish.fulfilled for wish in wishes}  # many wishes, in their wordings, ask for the same
@@ -216,21 +172,23 @@ def fit_request_encoder(
     fulfilled = torch.from_numpy(np.stack(list(masks.values()))).to(device())
     for _ in progress(range(STEPS), "learning requests", STEPS):
         drawn = rng.choice(usable, BATCH)
-        answered = [int(rng.choice(fulfilling[i])) for i in drawn[:HALF]]
-        chosen = torch.from_numpy(np.concatenate([answered, rng.integers(len(examples), size=HALF)])).to(device())
-        wished = torch.from_numpy(drawn).to(device())
-        frozen = backbone.scale * histories[chosen] @ keys.T
-        asked = fulfilled[asks_for[wished]]
-        asked[-NOTHING:] = True
+        answered = np.array([int(rng.choice(fulfilling[i])) for i in drawn])
+        chosen = torch.from_numpy(np.concatenate([answered[:HALF], rng.integers(len(examples), size=HALF)])).to(
+            device()
+        )
+        answers = examples.targets[answered]
+        some = np.union1d(rng.permutation(len(keys))[:RANKED], answers)
+        ranked, wished = torch.from_numpy(some).to(device()), torch.from_numpy(drawn).to(device())
+        frozen = backbone.scale * histories[chosen] @ keys[ranked].T
+        wanted = frozen.masked_fill(~fulfilled[asks_for[wished]][:, ranked], -torch.inf).softmax(dim=-1)
         said = torch.from_numpy(rng.uniform(LEAST_SAID, 1, (BATCH, 1)).astype(np.float32)).to(device())
-        said[-NOTHING:] = 0
         unsaid = silent[torch.from_numpy(rng.integers(len(silent), size=BATCH)).to(device())]
-        wanted = frozen.masked_fill(~asked, -torch.inf).softmax(dim=-1)
         shifts = network(said * vectors[wished] + (1 - said) * unsaid)
-        steered = backbone.scale * (histories[chosen] + shifts) @ keys.T
+        steered = backbone.scale * (histories[chosen] + shifts) @ keys[ranked].T
         loss = F.cross_entropy(steered, wanted) + TEXT_WEIGHT * shifts[:, texts].square().sum(dim=-1).mean()
         loss = loss + FACET_WEIGHT * shifts[:, texts.stop :].abs().sum(dim=-1).mean()
-        loss = loss + EXAMPLE_WEIGHT * F.cross_entropy(steered[:HALF], targets[chosen[:HALF]])
+        next_items = torch.from_numpy(np.searchsorted(some, answers[:HALF])).to(device())
+        loss = loss + EXAMPLE_WEIGHT * F.cross_entropy(steered[:HALF], next_items)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -253,12 +211,12 @@ def choose_strength(
     some = np.unique(np.linspace(0, len(wishes) - 1, 200).astype(int))
     with torch.no_grad():
         people = validation.take(np.unique(np.linspace(0, len(validation) - 1, 256).astype(int)))
-        histories = backbone.encode(list(people), [{}] * len(people))
-        shifts = network(torch.from_numpy(sentences[some]).to(device()))
+        plain = backbone.encode(list(people), [{}] * len(people)) @ keys.T
+        moves = network(torch.from_numpy(sentences[some]).to(device())) @ keys.T
     fulfilled = [torch.from_numpy(wishes[i].fulfilled).to(device()) for i in some]
 
     def share(strength: float) -> float:
-        tops = [((histories + strength * shift) @ keys.T).topk(min(10, len(keys))).indices for shift in shifts]
+        tops = [(plain + strength * move).topk(min(10, len(keys))).indices for move in moves]
         return float(np.mean([float(own[top].float().mean()) for own, top in zip(fulfilled, tops, strict=True)]))
 
     network.strength.fill_(quietest({strength: share(strength) for strength in STRENGTHS}))

@@ -29,9 +29,9 @@ class Wish:
     fulfilled: npt.NDArray[np.bool_]
 
 
-def nothing_asked() -> list[str]:
-    """Everyday sentences, in English and Chinese, that ask a catalogue for nothing."""
-    return [sentence for sentences in wordings()["nothing"].values() for sentence in sentences]
+def nothing_asked(role: str = "train") -> list[str]:
+    """Everyday sentences, in English and Chinese, that ask a catalogue for nothing; of a role, train or validation."""
+    return [sentence for sentences in _read("nothing.json")[role].values() for sentence in sentences]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,11 @@ class AttributeWord:
 
 def wordings() -> dict[str, Any]:
     """The committed wordings: `train` is learnt from, `validation` chooses the strength, `test` is kept for reports."""
-    document: dict[str, Any] = json.loads(files("promptrec.backbone").joinpath("wordings.json").read_text("utf-8"))
+    return _read("wordings.json")
+
+
+def _read(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(files("promptrec.backbone").joinpath(name).read_text("utf-8"))
     return document
 
 
