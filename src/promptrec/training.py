@@ -16,7 +16,8 @@ from promptrec.backbone.checkpoint import Checkpoint
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.kinds import DEFAULT_BACKBONE, train_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder
-from promptrec.backbone.request import choose_strength, fit_request_encoder
+from promptrec.backbone.qualities import Qualities
+from promptrec.backbone.request import RequestEncoder, choose_strength, fit_request_encoder
 from promptrec.backbone.settings_search import search_file
 from promptrec.backbone.wishes import attribute_words, nothing_asked, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
@@ -89,6 +90,8 @@ def train(
     if unseen:
         sentences = encode_cached([wish.text for wish in unseen], encoder, file)
         requests = choose_strength(requests, unseen, sentences, split.asked("validation").apart())
+    qualities = Qualities.fit(backbone, split)
+    requests = RequestEncoder(requests.network, encoder, backbone, qualities)
     likes, like_facts = _fit_likes(backbone, content.others, split, specs, seed)
     card: dict[str, Any] = {
         "backbone": backbone.name,
@@ -105,6 +108,7 @@ def train(
         "like": like_facts,
         "preparation_seconds": round(prepared, 1),
         "request_strength": float(requests.network.strength),
+        "qualities": dict(qualities.shown),
         "versions": {"promptrec": installed("promptrec"), "torch": torch.__version__},
         **facts,
     }

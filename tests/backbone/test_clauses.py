@@ -40,3 +40,22 @@ def test_refusals_are_read_as_words(request_: str, wanted: str, unwanted: tuple[
 )
 def test_hints_are_read_as_words(request_: str, expected: Clauses) -> None:
     assert clauses_of(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("war, a slight touch of romance", Clauses("war", slightly=("romance",))),
+        ("喜剧，带一丝爱情", Clauses("喜剧", slightly=("爱情",))),
+        ("a comedy, but not too much romance", Clauses("a comedy", less=("romance",))),
+        ("films, preferably not from the 1990s", Clauses("films", less=("from the 1990s",))),
+        ("war films, less comedy, no romance", Clauses("war films", (), ("romance",), (), ("comedy",))),
+        ("喜剧，少一点爱情，不要战争", Clauses("喜剧", (), ("战争",), (), ("爱情",))),
+        ("喜剧，最好不要爱情", Clauses("喜剧", less=("爱情",))),
+        ("最好的喜剧", Clauses("最好的喜剧")),
+        ("something less known", Clauses("something less known")),
+        ("less than two hours", Clauses("less than two hours")),
+    ],
+)
+def test_slight_hints_and_half_refusals_are_read_as_words(request_: str, expected: Clauses) -> None:
+    assert clauses_of(request_) == expected

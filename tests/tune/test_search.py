@@ -90,7 +90,7 @@ def fake(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def test_a_rewriter_proposes_and_validation_decides(recommender: Recommender, fake: tuple[str, Path]) -> None:
     url, asked = fake
-    prompt = search(recommender, "rewritten", WAR, "a film", budget=20, rewriter=url, protect=["a"])
+    prompt = search(recommender, "rewritten", WAR, "a film", budget=20, rewriter=url, protect=["a "])
     tried = {step["sentence"]: step["from"] for step in prompt.card["steps"]}
     assert tried["war films, a night"] == "rewriting"
     question = json.loads(asked.read_text().splitlines()[0])["messages"][0]["content"]

@@ -2,7 +2,7 @@
 
 Sentence vectors of "a comedy" and "no comedy" lie side by side, and so do those of "a comedy" and "a touch of comedy".
 So the words of refusal and of hinting are read as words: English and Chinese ones, each with what follows it up to the
-end of the clause.
+end of the clause. A hint may be slight ("a slight touch of"), and a refusal may be half of one ("not too much").
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ _ENGLISH = (
 )
 _CHINESE = r"(?:但是?|而且|也)?(?:不要|不想要|不想看|不想|不喜欢|别给我|别|除了|拒绝)(?P<zh>[^,.;!?，。；！？]*)"
 _REFUSAL = re.compile(f"{_ENGLISH}|{_CHINESE}")
+_LESS = re.compile(
+    r"(?:\b(?:but\s+|and\s+)?(?:(?:not|nothing)\s+(?:too|so)|(?:rather|preferably|ideally)\s+not|(?:less|fewer)(?![-\s]+(?:than|known)\b))\b"
+    r"(?:\s+(?:much|many|of))*|不要太多?|别太多?|不太|少一?[点些]|最好(?:不要|别))\s*(?P<what>[^,.;!?，。；！？]*)"
+)
 
 
 _LITTLE, _RATHER = ("touch", "hint", "bit", "dash"), ("preferably", "ideally")
 HINTING = frozenset((*_LITTLE, *_RATHER))
 """English words that turn what follows them into a hint; they say nothing by themselves."""
+_SLIGHT = re.compile(
+    rf"(?:\b(?:with\s+|and\s+)?an?\s+(?:slight|small|faint|tiny)\s+(?:{'|'.join(_LITTLE)})\s+of\b|带一丝)\s*"
+    r"(?P<what>[^,.;!?，。；！？]*)"
+)
 _HINT = re.compile(
-    rf"(?:\b(?:with\s+|and\s+)?(?:an?\s+(?:{'|'.join(_LITTLE)})\s+of|{'|'.join(_RATHER)})\b|[略稍]带|带点|最好是?)\s*"
+    rf"(?:\b(?:with\s+|and\s+)?(?:an?\s+(?:{'|'.join(_LITTLE)})\s+of|{'|'.join(_RATHER)})\b|[略稍]带|带点|最好(?!的)是?)\s*"
     r"(?P<what>[^,.;!?，。；！？]*)"
 )
 _ENDS = " ,.;!?，。；！？"
@@ -35,18 +43,24 @@ class Clauses:
     wanted: str
     hinted: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
+    slightly: tuple[str, ...] = ()
+    less: tuple[str, ...] = ()
 
 
 def clauses_of(request: str) -> Clauses:
     """The parts of a request. One that only hints wants what it hints at."""
-    unwanted = _phrases(_REFUSAL, request)
-    wanted = _REFUSAL.sub("", request).strip(_ENDS) if unwanted else request
-    hinted = _phrases(_HINT, wanted)
-    rest = _HINT.sub("", wanted).strip(_ENDS) if hinted else ""
-    return Clauses(rest, hinted, unwanted) if rest else Clauses(wanted, (), unwanted)
+    less, wanted = _taken(_LESS, request)
+    unwanted, wanted = _taken(_REFUSAL, wanted)
+    slightly, rest = _taken(_SLIGHT, wanted)
+    hinted, rest = _taken(_HINT, rest)
+    return Clauses(rest, hinted, unwanted, slightly, less) if rest else Clauses(wanted, (), unwanted, (), less)
 
 
-def _phrases(pattern: re.Pattern[str], request: str) -> tuple[str, ...]:
-    """What the words of a pattern are followed by, wherever it is found."""
-    found = ((match.groupdict().values()) for match in pattern.finditer(request))
-    return tuple(phrase for groups in found if (phrase := next(filter(None, groups), "").strip()))
+def _taken(pattern: re.Pattern[str], text: str) -> tuple[tuple[str, ...], str]:
+    """What the words of a pattern are followed by, wherever it is found, and the text without them."""
+    found = tuple(
+        phrase
+        for match in pattern.finditer(text)
+        if (phrase := next(filter(None, match.groupdict().values()), "").strip())
+    )
+    return (found, pattern.sub("", text).strip(_ENDS)) if found else ((), text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from promptrec.backbone.clauses import clauses_of
 from promptrec.backbone.interface import Backbone
+from promptrec.backbone.qualities import Qualities
 from promptrec.backbone.request_network import RequestNetwork
 from promptrec.backbone.sequence import device, fingerprint
+from promptrec.backbone.spoken import spoken_of
 from promptrec.backbone.wishes import Wish
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.data.split import Examples
@@ -38,19 +38,25 @@ EXAMPLE_WEIGHT = 0.2
 STRENGTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
 TEXT_WEIGHT = 1.0
 FACET_WEIGHT = 0.1
-HINT = 0.1
 LONGEST_REQUEST = 2_000
-QUOTED = re.compile('[“"「『《]([^“”"「」『』《》]+)[”"」』》]')
 
 
 class RequestEncoder:
     """Words to a text prompt, for one frozen backbone, with a fingerprint of its own."""
 
-    def __init__(self, network: RequestNetwork, text_encoder: TextEncoder, backbone: Backbone) -> None:
+    def __init__(
+        self,
+        network: RequestNetwork,
+        text_encoder: TextEncoder,
+        backbone: Backbone,
+        qualities: Qualities | None = None,
+    ) -> None:
+        """qualities: what words of quality do; without, they are words like others."""
         self.network = network.eval().requires_grad_(False)
         self.text_encoder = text_encoder
         self.backbone = backbone
-        self.fingerprint = fingerprint(network)
+        self.qualities = qualities or Qualities()
+        self.fingerprint = self.qualities.marked(fingerprint(network))
 
     def prompt(self, request: str, name: str = "request") -> Prompt:
         """The text prompt of one request. Raises PromptrecError for an empty or overlong one."""
@@ -69,22 +75,28 @@ class RequestEncoder:
         """What a request becomes."""
         return {"shift": self._shift(request)}
 
+    def texts(self, request: str) -> list[str]:
+        """The parts of a request that the text encoder reads."""
+        return spoken_of(request, self.qualities.directions).texts
+
     def _shift(self, request: str) -> Tensor:
         """Towards what is wanted, of which words in quotation marks are parts of their own, a little towards what is
-        hinted at, away from what is not wanted."""
-        asked = clauses_of(request)
-        parts = [*([asked.wanted] if asked.wanted else []), *QUOTED.findall(asked.wanted)]
-        texts = [*parts, *asked.hinted, *asked.unwanted] or [request]
-        shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode(texts)).to(device()))
-        towards, hints, away = shifts.tensor_split([len(parts), len(parts) + len(asked.hinted)])
-        start = self.network.trained + self.network.directions
-        shift = HINT * hints.sum(dim=0) - away.sum(dim=0)
-        if parts:
-            shift = shift + torch.cat([towards[:, :start].mean(dim=0), towards[:, start:].amax(dim=0)])
-        return shift
+        hinted at, away from what is not wanted, and towards the qualities that are asked for."""
+        said = spoken_of(request, self.qualities.directions)
+        start, width = self.network.trained + self.network.directions, self.backbone.prompt_shape.shift
+        shift = torch.zeros(width, device=device())
+        if said.texts:
+            shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode(said.texts)).to(device()))
+            towards, aside = shifts.tensor_split([len(said.wanted)])
+            steps = torch.tensor([step for _, step in said.aside], device=device())
+            shift = (steps[:, None] * aside).sum(dim=0)
+            if said.wanted:
+                shift = shift + torch.cat([towards[:, :start].mean(dim=0), towards[:, start:].amax(dim=0)])
+        return shift + self.qualities.shift(said.qualities, shift)
 
     def save(self, folder: Path) -> None:
         save_file(self.network.state_dict(), folder / "request_encoder.safetensors")
+        self.qualities.save(folder)
 
     @classmethod
     def load(cls, folder: Path, backbone: Backbone, text_encoder: TextEncoder) -> RequestEncoder:
@@ -96,7 +108,7 @@ class RequestEncoder:
             network.load_state_dict(saved)
         except (SafetensorError, RuntimeError, OSError, KeyError) as error:
             raise PromptrecError(f"{file}: the request encoder cannot be read ({error}); train again") from None
-        return cls(network, text_encoder, backbone)
+        return cls(network, text_encoder, backbone, Qualities.load(folder))
 
 
 def _network(backbone: Backbone, centre: Tensor, names: Tensor, everyday: Tensor) -> RequestNetwork:

@@ -110,7 +110,7 @@ def search(
     scenario: ScenarioOption = None,
     examples: ExamplesOption = None,
     text: TextOption = None,
-    budget: Annotated[int, typer.Option(help="How many sentences are evaluated.")] = 150,
+    budget: Annotated[int, typer.Option(help="How many sentences are evaluated.")] = 300,
     protect: Annotated[list[str] | None, typer.Option(help="A phrase that stays as it is; may be repeated.")] = None,
     regression: Annotated[str | None, typer.Option(help="SQL of events that no sentence may do worse on.")] = None,
     rewriter: Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible endpoint, up to /v1.")] = None,

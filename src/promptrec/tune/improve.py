@@ -38,7 +38,7 @@ from promptrec.tune.wording import language_of, rewordings, vocabulary
 from promptrec.workspace import SCHEMA_VERSION, Workspace, write_json
 
 ROUNDS = 3
-SEARCHED = 60  # evaluations of a search step
+SEARCHED = 120  # evaluations of a search step
 MOST_QUESTIONS = 2_000
 AVERAGED = 3
 METRIC = "ndcg@10"
@@ -197,7 +197,9 @@ class _Run:
         """The best of the trained wordings of the best words; without words, of the attribute words."""
         words = self.best_words()
         labels = self.recommender.dataset.manifest.get("labels", {})
-        tried = rewordings(words) if words else vocabulary(self.recommender.catalogue, labels, language_of(""))[:30]
+        tried = (
+            rewordings(words) if words else vocabulary(self.recommender.catalogue, labels, language_of("")).words[:30]
+        )
         made = [replace(prompt, name=self.name) for prompt in prompts_of(self.recommender.requests, tried)]
         return max(made, key=lambda prompt: float(self.questions.ndcg(prompt).mean())) if made else None
 

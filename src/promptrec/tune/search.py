@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from promptrec.data.scenario import match
@@ -25,28 +26,56 @@ from promptrec.prompt.slots import has_slots
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
 from promptrec.tune.objective import Objective
-from promptrec.tune.sentences import prompts_of
+from promptrec.tune.sentences import SentenceReader
 from promptrec.tune.task import Task, task_of
 from promptrec.tune.tune import EXAMPLES_FILE, card_of
 from promptrec.tune.validation import Questions
-from promptrec.tune.wording import Rewriter, language_of, neighbours, rewordings, vocabulary
+from promptrec.tune.wording import (
+    Rewriter,
+    clauses,
+    hinted,
+    language_of,
+    qualified,
+    reworded,
+    rewordings,
+    shorter,
+    vocabulary,
+)
 
-BUDGET = 150
+BUDGET = 300
+LEFT = 10  # of the budget, a tenth at most, to leave clauses out at the end
 BEAM = 4
-ENCODED = 48  # sentences encoded for each of the beam in a round: what the gradient is asked about
-TRIED = 8  # of them, evaluated on validation
-MOST_QUESTIONS = 600
+ENCODED = 96  # sentences of a kind encoded for each of the beam in a round: what the gradient is asked about
+TRIED = 6  # of them, evaluated on validation
+QUALITIES = 16  # and of the words of quality, which are few
+TRAINING_QUESTIONS = 600
 LONGEST = 120
 TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class Found:
-    """A sentence, its NDCG@10 on the validation questions and on the regression set."""
+    """A sentence, its NDCG@10 on each of the validation questions and, the mean, on the regression set."""
 
     sentence: str
-    score: float
+    ndcg: npt.NDArray[np.float64]
     guard: float
+
+    @property
+    def score(self) -> float:
+        return float(self.ndcg.mean())
+
+    def near(self, best: Found, people: npt.NDArray[np.int64]) -> bool:
+        """Whether it is behind by no more than the standard error of the difference; questions of one person, of whom
+        `people` says who asks each, go up and down together."""
+        lost = best.ndcg - self.ndcg
+        apart = np.bincount(people, weights=lost - lost.mean())
+        return bool(lost.mean() <= np.sqrt((apart**2).sum()) / len(lost) + TOLERANCE)
+
+    @property
+    def said(self) -> tuple[int, int, int]:
+        """How much it says: clauses, words, characters."""
+        return len(clauses(self.sentence)), len(self.sentence.split()), len(self.sentence)
 
 
 def search(
@@ -126,68 +155,111 @@ class _Search:
         regression: str | None,
         rewriter: Rewriter | None,
     ) -> None:
-        self.requests = recommender.requests
+        self.reader = SentenceReader(recommender.requests)
+        self.requests, most = recommender.requests, recommender.backbone.pace.scored
         self.task, self.budget, self.protect, self.rewriter = task, budget, protect, rewriter
         self.rng = generator(seed, f"search {task.words}")
-        chosen, guard = self._validation(recommender, regression)
+        chosen, guard = self._validation(recommender, regression, most)
         self.choosing, self.guarding = (Questions(recommender.backbone, found) for found in (chosen, guard))
-        self.training = Questions(recommender.backbone, _some(task.training, self.rng))
-        labels = recommender.dataset.manifest.get("labels", {})
-        self.words = vocabulary(recommender.catalogue, labels, language_of(text or ""))
-        self.begin = [text] if text else self.words[:TRIED] or [task.words]
+        self.training = Questions(recommender.backbone, _some(task.training, self.rng, TRAINING_QUESTIONS))
+        labels, qualities = recommender.dataset.manifest.get("labels", {}), self.requests.qualities.directions
+        self.words = vocabulary(recommender.catalogue, labels, language_of(text or ""), qualities)
+        self.text = text
         self.prompts: dict[str, Prompt] = {}
         self.found: dict[str, Found] = {}
         self.steps: list[dict[str, Any]] = []
 
-    def _validation(self, recommender: Recommender, regression: str | None) -> tuple[Examples, Examples]:
+    def _validation(self, recommender: Recommender, regression: str | None, most: int) -> tuple[Examples, Examples]:
         asked = self.task.validation
         if regression is not None:
             split, matches = recommender.split, match(recommender.dataset, regression)
             guard = split.matching(split.validation, matches)
             if not len(guard):
                 raise PromptrecError(f"--regression {regression!r}: no validation person has an event that matches")
-            return _some(asked, self.rng), _some(guard, self.rng)
+            return _some(asked, self.rng, most), _some(guard, self.rng, most)
         people = np.unique(asked.people)
         guards = np.isin(asked.people, self.rng.permutation(people)[: len(people) // 3])
         if not guards.any():
-            return _some(asked, self.rng), _some(asked, self.rng)
-        return _some(asked.take(~guards), self.rng), _some(asked.take(guards), self.rng)
+            return _some(asked, self.rng, most), _some(asked, self.rng, most)
+        return _some(asked.take(~guards), self.rng, most), _some(asked.take(guards), self.rng, most)
 
     def run(self) -> tuple[Found, list[dict[str, Any]]]:
-        for sentence in self.begin[: self.budget]:
-            self.evaluate(sentence, "start")
-        first = max(self.found.values(), key=lambda found: found.score)
-        beam, expanded = [first], set[str]()
-        while len(self.steps) < self.budget:
+        """What is ahead of the others, less the clauses that it does without."""
+        self.begin()
+        first = self.found[self.text] if self.text else max(self.found.values(), key=lambda found: found.score)
+        beam, expanded = self.best(first), set[str]()
+        while len(self.steps) < self.budget - min(LEFT, self.budget // 10):
             evaluated = len(self.steps)
             # Only some of a sentence's neighbours are asked about at a time: when all were, others are.
             for current in [found for found in beam if found.sentence not in expanded] or beam:
                 expanded.add(current.sentence)
                 self.expand(current.sentence)
-            kept = [found for found in self.found.values() if found.guard >= first.guard - TOLERANCE]
-            beam = sorted(kept, key=lambda found: (-found.score, len(found.sentence), found.sentence))[:BEAM]
+            beam = self.best(first)
             if len(self.steps) == evaluated:
                 break
             say(f"{len(self.steps)} of {self.budget} evaluations: {beam[0].score:.4f} {beam[0].sentence!r}")
+        return self.pruned(self.best(first)[0], first), self.steps
+
+    def begin(self) -> None:
+        """Evaluate the given sentence and, unless phrases are protected, what promises most of the attribute words."""
+        self.try_([self.text] if self.text else [], "start")
+        words = [*self.words.attributes, *self.words.decades] or ([] if self.text else [*self.words.phrases])
+        asked = self._new([words[i] for i in self.rng.permutation(len(words))[:ENCODED]])
+        self.read(asked)
+        losses = {word: self.training.loss(self.prompt(word)) for word in asked}
+        self.try_(sorted(losses, key=lambda word: losses[word])[: min(TRIED, max(1, self.budget // 4))], "start")
+        if not self.found:
+            self.try_([self.task.words], "start")
+
+    def best(self, first: Found) -> list[Found]:
+        """The best that do not fall behind the first sentence on the regression set; of those that do the same to every
+        list, the one that says least."""
         kept = [found for found in self.found.values() if found.guard >= first.guard - TOLERANCE]
-        return max(kept, key=lambda found: (found.score, -len(found.sentence))), self.steps
+        kept.sort(key=lambda found: (-found.score, -found.guard, *found.said, found.sentence))
+        distinct = {(found.score, found.guard): found for found in reversed(kept)}
+        return list(reversed(distinct.values()))[:BEAM]
+
+    def pruned(self, best: Found, first: Found) -> Found:
+        """Without the clauses by which it is ahead by no more than the standard error of the difference: luck."""
+        while True:
+            fewer = [one for one in shorter(best.sentence, self.words.language) if len(clauses(one)) < best.said[0]]
+            self.try_(self._new(fewer), "shorter")
+            found = [self.found[one] for one in fewer if one in self.found]
+            near = [
+                one
+                for one in found
+                if one.near(best, self.choosing.examples.people) and one.guard >= first.guard - TOLERANCE
+            ]
+            if not near:
+                return best
+            best = max(near, key=lambda one: one.score)
 
     def expand(self, sentence: str) -> None:
         """Evaluate what promises most among the neighbours of a sentence, and some rewritings of it."""
         rewritten = rewordings(sentence) if len(sentence) <= LONGEST // 2 else []
         if self.rewriter is not None:
             rewritten = [*self.rewriter.propose(sentence, self.task.words, self.protect), *rewritten]
-        near = self._new(neighbours(sentence, self.words))
-        asked = [near[i] for i in self.rng.permutation(len(near))[:ENCODED]]
         gradient = self.training.shift_gradient(self.prompt(sentence))
         at = self.prompt(sentence).tensors["shift"]
-        self.read([sentence for sentence in [*asked, *rewritten] if sentence not in self.prompts])
-        promised = {other: float(gradient @ (self.prompt(other).tensors["shift"] - at)) for other in asked}
-        best = sorted(promised, key=lambda other: promised[other])[:TRIED]
-        for source, sentences in (("gradient", best), ("rewriting", self._new(rewritten)[: TRIED // 2])):
-            for other in sentences:
-                if len(self.steps) < self.budget:
-                    self.evaluate(other, source)
+        self.try_(self._new(shorter(sentence, self.words.language))[:TRIED], "shorter")
+        # A hint moves a tenth as far as another word does, so that hints are compared with hints.
+        for source, near, most in (
+            ("quality", qualified(sentence, self.words), QUALITIES),
+            ("hint", hinted(sentence, self.words), TRIED),
+            ("gradient", reworded(sentence, self.words), TRIED),
+        ):
+            new = self._new(near)
+            asked = [new[i] for i in self.rng.permutation(len(new))[:ENCODED]]
+            self.read(asked)
+            promised = {other: float(gradient @ (self.prompt(other).tensors["shift"] - at)) for other in asked}
+            self.try_(sorted(promised, key=lambda other: promised[other])[:most], source)
+        self.try_(self._new(rewritten)[: TRIED // 3], "rewriting")
+
+    def try_(self, sentences: Sequence[str], source: str) -> None:
+        self.read([sentence for sentence in sentences if sentence not in self.prompts])
+        for sentence in sentences:
+            if len(self.steps) < self.budget:
+                self.evaluate(sentence, source)
 
     def _new(self, sentences: Sequence[str]) -> list[str]:
         return [
@@ -200,9 +272,9 @@ class _Search:
 
     def evaluate(self, sentence: str, source: str) -> None:
         prompt = self.prompt(sentence)
-        score, guard = (float(part.ndcg(prompt).mean()) for part in (self.choosing, self.guarding))
-        self.found[sentence] = Found(sentence, score, guard)
-        self.steps.append({"sentence": sentence, "from": source, "validation": score, "regression": guard})
+        found = Found(sentence, self.choosing.ndcg(prompt), float(self.guarding.ndcg(prompt).mean()))
+        self.found[sentence] = found
+        self.steps.append({"sentence": sentence, "from": source, "validation": found.score, "regression": found.guard})
 
     def prompt(self, sentence: str) -> Prompt:
         """The sentence's prompt, with a shift of zero where the words say nothing to the model."""
@@ -212,9 +284,9 @@ class _Search:
 
     def read(self, sentences: Sequence[str]) -> None:
         silent = {"shift": torch.zeros(self.training.plain.shape[1])}
-        for sentence, made in zip(sentences, prompts_of(self.requests, sentences), strict=True):
+        for sentence, made in zip(sentences, self.reader.prompts(sentences), strict=True):
             self.prompts[sentence] = replace(made, tensors={**silent, **made.tensors})
 
 
-def _some(examples: Examples, rng: np.random.Generator) -> Examples:
-    return examples.take(np.sort(rng.permutation(len(examples))[:MOST_QUESTIONS]))
+def _some(examples: Examples, rng: np.random.Generator, most: int) -> Examples:
+    return examples.take(np.sort(rng.permutation(len(examples))[:most]))

@@ -7,7 +7,6 @@ from copy import copy
 
 import numpy as np
 
-from promptrec.backbone.clauses import clauses_of
 from promptrec.backbone.request import RequestEncoder
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.prompt.prompt import Prompt
@@ -15,22 +14,34 @@ from promptrec.prompt.prompt import Prompt
 
 def prompts_of(requests: RequestEncoder, sentences: Sequence[str]) -> list[Prompt]:
     """The text prompt of each sentence."""
-    together = copy(requests)
-    together.text_encoder = _Known(requests.text_encoder, sentences)
-    return [together.prompt(sentence) for sentence in sentences]
+    return SentenceReader(requests).prompts(sentences)
+
+
+class SentenceReader:
+    """A request encoder that encodes the parts of many sentences together, and each part once."""
+
+    def __init__(self, requests: RequestEncoder) -> None:
+        self.known = _Known(requests.text_encoder)
+        self.requests = copy(requests)
+        self.requests.text_encoder = self.known
+
+    def prompts(self, sentences: Sequence[str]) -> list[Prompt]:
+        self.known.learn([text for sentence in sentences for text in self.requests.texts(sentence.strip())])
+        return [self.requests.prompt(sentence) for sentence in sentences]
 
 
 class _Known:
-    """A text encoder that knows the parts of some sentences already."""
+    """A text encoder that remembers."""
 
-    def __init__(self, encoder: TextEncoder, sentences: Sequence[str]) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         self.encoder, self.name, self.width = encoder, encoder.name, encoder.width
-        parts = [clauses_of(sentence.strip()) for sentence in sentences]
-        texts = list(dict.fromkeys(text for own in parts for text in (own.wanted, *own.hinted, *own.unwanted) if text))
-        self.known = dict(zip(texts, encoder.encode(texts), strict=True)) if texts else {}
+        self.known: dict[str, Vectors] = {}
+
+    def learn(self, texts: Sequence[str]) -> None:
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if new:
+            self.known.update(zip(new, self.encoder.encode(new), strict=True))
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        others = [text for text in texts if text not in self.known]
-        if others:
-            self.known.update(zip(others, self.encoder.encode(others), strict=True))
+        self.learn(texts)
         return np.stack([self.known[text] for text in texts])

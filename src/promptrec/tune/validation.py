@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,12 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 
 CHUNK = 256
+KEPT = 1 << 24  # scores, 64 MB
 
 
 class Questions:
-    """Examples with their histories read once: a prompt that only shifts the query costs two products of matrices.
+    """Examples with their histories read once. A prompt that only shifts the query adds the same to an item's score
+    for everybody: where the scores without it are few enough to keep, it costs one sum and a comparison.
 
     candidates: the items that are ranked, all where None.
     """
@@ -51,8 +54,23 @@ class Questions:
 
     def ndcg(self, prompt: Prompt | None) -> npt.NDArray[np.float64]:
         """(n,) NDCG@10 over the candidates, seen items out, ties pessimistic."""
-        queries, others = self.queries(prompt), no_candidates(self.backbone, self.candidates)
-        ranks = []
+        leaves = prompt.flat() if prompt else []
+        own = leaves[0][0].tensors if len(leaves) == 1 else None
+        if own is not None and set(own) == {"shift"} and len(self) * len(self.keys) <= KEPT:
+            added = self.keys @ own["shift"].to(self.keys.device)
+            parts = ((scores + added, targets) for scores, targets in self._plain_scores)
+        else:
+            parts = self._scores(self.queries(prompt))
+        ranks = [(own >= own.gather(1, to)).count_nonzero(dim=1).cpu().numpy() - 1 for own, to in parts]
+        return ndcg(np.concatenate(ranks))
+
+    @cached_property
+    def _plain_scores(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return list(self._scores(self.plain))
+
+    def _scores(self, queries: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """For some examples at a time (b, items), minus infinity for what is not ranked, and (b, 1) the targets."""
+        others = no_candidates(self.backbone, self.candidates)
         for start in range(0, len(self), CHUNK):
             scores = (queries[start : start + CHUNK] @ self.keys.T).masked_fill_(others, -torch.inf)
             targets, seen = self.targets[start : start + CHUNK, None], self.histories[start : start + CHUNK]
@@ -60,9 +78,7 @@ class Questions:
             owners = np.repeat(np.arange(len(seen)), [len(history) for history in seen])
             rows = np.concatenate([history.rows for history in seen])
             scores[torch.from_numpy(owners), torch.from_numpy(rows)] = -torch.inf
-            scores.scatter_(1, targets, wanted)
-            ranks.append((scores >= wanted).sum(dim=1).cpu().numpy() - 1)
-        return ndcg(np.concatenate(ranks))
+            yield scores.scatter_(1, targets, wanted), targets
 
     def loss(self, prompt: Prompt | None) -> float:
         """The mean cross-entropy of the examples' items, at the scale of training."""

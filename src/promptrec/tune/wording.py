@@ -4,26 +4,63 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import httpx
 import numpy as np
 
+from promptrec.backbone.qualities import SPOKEN
 from promptrec.backbone.wishes import attribute_words, wordings
 from promptrec.data.catalogue import Catalogue
 from promptrec.errors import PromptrecError
+from promptrec.rank.lexical import STOPWORDS
 
 WORD = re.compile(r"[^\W\d_][\w'-]+", re.UNICODE)
 MOST_PHRASES = 60
 FEWEST_ITEMS = 5
 MOST_ANSWERS = 20
+MOST_SHADES = 4
+JOINING = frozenset(("and", "or", "but", "of", "with"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+ADDED = {
+    "en": {"attribute": "{} and {}", "decade": "{} {}", "phrase": "{} about {}"},
+    "zh": {"attribute": "{}和{}", "decade": "{1}{0}", "phrase": "{}和{}"},
+}
+SHADES = {
+    "en": {
+        "attribute": ("a touch of {}", "a slight touch of {}", "not too much {}"),
+        "decade": ("preferably {}", "preferably not {}"),
+    },
+    "zh": {
+        "attribute": ("略带{}", "带一丝{}", "少一点{}"),
+        "decade": ("最好是{}", "最好不要{}"),
+    },
+}
 
 
-def vocabulary(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], language: str) -> list[str]:
-    """Words and phrases that a sentence may gain: the attribute words, decades, and the words and pairs of words that
-    occur in the texts of most items without being in most of them, of the sentence's own language.
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a sentence of one language may gain. attributes: the attribute words; decades: as in "from the 1990s";
+    phrases: words and pairs of words from the items' texts; qualities: by name, how each is said."""
+
+    language: str
+    attributes: tuple[str, ...]
+    decades: tuple[str, ...]
+    phrases: tuple[str, ...]
+    qualities: Mapping[str, tuple[str, ...]]
+
+    @property
+    def words(self) -> list[str]:
+        return [*self.attributes, *self.decades, *self.phrases]
+
+
+def vocabulary(
+    catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], language: str, qualities: Collection[str] = ()
+) -> Vocabulary:
+    """The attribute words, decades, and the words and pairs of words that occur in the texts of most items without
+    being in most of them, of the language; and those of the qualities that requests know.
     """
     attributes = [word.names.get(language, word.word) for word in attribute_words(catalogue, labels)]
     counts: Counter[str] = Counter()
@@ -35,41 +72,88 @@ def vocabulary(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], la
     phrases = [
         phrase
         for phrase, n in counts.most_common()
-        if FEWEST_ITEMS <= n <= most and phrase not in known and language_of(phrase) == language
+        if FEWEST_ITEMS <= n <= most
+        and phrase not in known
+        and language_of(phrase) == language
+        and not {*phrase.split()} & STOPWORDS
     ]
     found = np.unique(catalogue.decades[~np.isnan(catalogue.decades)])
     decades = [wordings()["decade"][language].format(int(decade)) for decade in found]
-    return [*attributes, *decades, *phrases[:MOST_PHRASES]]
+    said = {name: forms[language] for name, forms in SPOKEN.items() if name in qualities}
+    return Vocabulary(language, tuple(attributes), tuple(decades), tuple(phrases[:MOST_PHRASES]), said)
 
 
 def language_of(text: str) -> str:
     return "zh" if CHINESE.search(text) else "en"
 
 
-def parts_of(sentence: str) -> list[str]:
-    """The words of a sentence; Chinese is cut at its punctuation and spaces."""
-    return [part for part in re.split(r"[\s,，。;；、]+", sentence) if part]
+def clauses(sentence: str) -> list[str]:
+    """The parts of a sentence between commas: first what is wanted, then what is said beside it."""
+    return [part for part in re.split(r"\s*[,，、;；。]\s*", sentence) if part]
 
 
-def neighbours(sentence: str, words: Iterable[str]) -> list[str]:
-    """The sentences that differ from one by a word left out, put in place of another, added at its end or hinted at."""
-    own = parts_of(sentence)
-    joined = "，" if language_of(sentence) == "zh" else " "
-    shorter = [joined.join(own[:i] + own[i + 1 :]) for i in range(len(own)) if len(own) > 1]
-    hint = "，略带" if language_of(sentence) == "zh" else ", a touch of "
-    longer = [
-        f"{sentence}{between}{word}"
-        for word in words
-        for between in (joined, hint)
-        if word.lower() not in sentence.lower()
-    ]
-    other = [
-        joined.join([*own[:i], word, *own[i + 1 :]])
-        for word in words
-        for i in range(len(own))
-        if word.lower() not in sentence.lower()
-    ]
-    return [*shorter, *longer, *other]
+def joined(parts: Sequence[str], language: str) -> str:
+    return ("，" if language == "zh" else ", ").join(parts)
+
+
+def shorter(sentence: str, language: str) -> list[str]:
+    """The sentence without one of its clauses, or without one word of the first."""
+    head, *tail = clauses(sentence)
+    words = head.split()
+    fewer = [joined([head, *tail[:i], *tail[i + 1 :]], language) for i in range(len(tail))]
+    heads = [trimmed(words[:i] + words[i + 1 :]) for i in range(len(words))]
+    return [*fewer, *(joined([own, *tail], language) for own in heads if own)]
+
+
+def reworded(sentence: str, known: Vocabulary) -> list[str]:
+    """The sentences whose first clause, what is wanted, has a word more, or an attribute's in place of one."""
+    head, *tail = clauses(sentence)
+    words, heads = head.split(), []
+    for kind, added in ((known.attributes, "attribute"), (known.decades, "decade"), (known.phrases, "phrase")):
+        for word in kind:
+            if word.lower() not in sentence.lower():
+                heads.append(ADDED[known.language][added].format(head, word))
+                if kind is not known.phrases:
+                    heads += [" ".join([*words[:i], word, *words[i + 1 :]]) for i in range(len(words))]
+    return [joined([own, *tail], known.language) for own in heads]
+
+
+def trimmed(words: Sequence[str]) -> str:
+    """The words without those at their ends that only join others."""
+    own = list(words)
+    while own and own[-1].lower() in STOPWORDS:
+        own.pop()
+    while own and own[0].lower() in JOINING:
+        own.pop(0)
+    return " ".join(own)
+
+
+def hinted(sentence: str, known: Vocabulary) -> list[str]:
+    """The sentences with a hint more, a slight one or half a refusal, or with another in place of one of the same."""
+    kinds = (("attribute", known.attributes), ("decade", known.decades))
+    forms = SHADES[known.language]
+    return shaded(
+        sentence, known, [(w, form.format(w)) for kind, words in kinds for w in words for form in forms[kind]]
+    )
+
+
+def qualified(sentence: str, known: Vocabulary) -> list[str]:
+    """The same with a quality more, or to another degree."""
+    return shaded(sentence, known, [(name, said) for name, forms in known.qualities.items() for said in forms])
+
+
+def shaded(sentence: str, known: Vocabulary, shades: Sequence[tuple[str, str]]) -> list[str]:
+    """shades: what each is about, and what it says."""
+    parts = clauses(sentence)
+    about = {said: what for what, said in shades}
+    found = []
+    for what, said in shades:
+        place = next((i for i, part in enumerate(parts) if i and about.get(part) == what), None)
+        if place is not None:
+            found.append(joined([*parts[:place], said, *parts[place + 1 :]], known.language))
+        elif what.lower() not in parts[0].lower() and len(parts) <= MOST_SHADES:
+            found.append(joined([*parts, said], known.language))
+    return [other for other in found if other != sentence]
 
 
 def rewordings(sentence: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from promptrec.backbone.language.backbone import LanguageBackbone
+from promptrec.backbone.qualities import Qualities
 from promptrec.backbone.request import RequestEncoder
 from promptrec.content.encoder import TextEncoder
 
@@ -21,6 +22,7 @@ class LanguageRequests(RequestEncoder):
         self.text_encoder = text_encoder
         self.backbone = backbone
         self.fingerprint = backbone.fingerprint
+        self.qualities = Qualities()
 
     def tensors(self, request: str) -> dict[str, torch.Tensor]:
         return {"words": torch.tensor(self.backbone.model.ids(request), dtype=torch.int64)}
