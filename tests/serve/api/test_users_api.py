@@ -64,7 +64,7 @@ def test_what_was_made_of_histories_is_forgotten_with_a_person(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cleared: list[HistoryCache] = []
-    monkeypatch.setattr(HistoryCache, "clear", cleared.append)
+    monkeypatch.setattr(HistoryCache, "clear", lambda cache: cleared.append(cache))
     service.client.delete("/v1/users/p0")
     assert service.engine.current.packed is not None
     assert cleared == [service.engine.current.packed.cache]
