@@ -171,9 +171,8 @@ class Qualities:
 def _measures(catalogue: Catalogue, split: Split) -> dict[str, tuple[Floats, Floats]]:
     """For each quality a number an item, and how far it is to be trusted, 0 to 1."""
     starts = split.histories.offsets[split.training]
-    events = np.concatenate(
-        [np.arange(start, start + n) for start, n in zip(starts, split.training_lengths(), strict=True)] or [[]]
-    ).astype(np.int64)
+    trained_on = [np.arange(start, start + n) for start, n in zip(starts, split.training_lengths(), strict=True)]
+    events = np.concatenate([np.empty(0, np.int64), *trained_on])
     rows, values = split.histories.rows[events], split.histories.values[events]
     counts = np.bincount(rows, minlength=len(catalogue)).astype(float)
     given = ~np.isnan(values)

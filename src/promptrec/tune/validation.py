@@ -58,7 +58,7 @@ class Questions:
         own = leaves[0][0].tensors if len(leaves) == 1 else None
         if own is not None and set(own) == {"shift"} and len(self) * len(self.keys) <= KEPT:
             added = self.keys @ own["shift"].to(self.keys.device)
-            parts = ((scores + added, targets) for scores, targets in self._plain_scores)
+            parts: Iterator[tuple[torch.Tensor, torch.Tensor]] = ((kept + added, to) for kept, to in self._plain_scores)
         else:
             parts = self._scores(self.queries(prompt))
         ranks = [(own >= own.gather(1, to)).count_nonzero(dim=1).cpu().numpy() - 1 for own, to in parts]
