@@ -157,11 +157,8 @@ def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
     curve, settings = card["curve"], dict(card["settings"])
     rows = {**settings.pop("network"), **settings}
     losses = [point["loss"] for point in curve if point["loss"] is not None]
-    seen = "".join(
-        f" and `{spec}` vectors of `{name}`"
-        for name, spec in card["encoders"].items()
-        if name not in (TEXT, *TEXTS_APART)
-    )
+    others = {name: spec for name, spec in card["encoders"].items() if name not in (TEXT, *TEXTS_APART)}
+    seen = "".join(f" and `{spec}` vectors of `{name}`" for name, spec in others.items())
     return f"""# {card["backbone"]} backbone, version {version}
 
 Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`,

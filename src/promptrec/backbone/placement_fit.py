@@ -31,6 +31,8 @@ RIDGE = 3.0
 CHUNK = 256
 STEPS, RATE = 100, 0.1
 LEAST_WEIGHT = 0.02
+PLACES = 10
+LIFTED_FOLDS, MOST_LIFT, HALVINGS = 3, 1.0, 8
 
 Encode = Callable[[Sequence[History]], torch.Tensor]
 
@@ -58,7 +60,9 @@ def fit_placement(
     split: Split, views: Mapping[str, Vectors], trained: Rows, keys: torch.Tensor, encode: Encode, scale: float
 ) -> Placement | None:
     """The placement whose validation events are likeliest when trained items are hidden, a tenth at a time, and placed
-    as if they were new; all events count, so that a new item stands as high as its events say and no higher.
+    as if they were new. All events count, so that a new item stands as high as its events say; where that is so low
+    that the hidden items have fewer of the first ten places than when they were trained, all are lifted until they
+    have as many.
 
     views: vectors (n, w) of all items. keys: (k, width) of length one, of the rows `trained` (k,). encode: histories to
     queries of length one. scale: what makes logits of their products. None where there are too few events or items.
@@ -93,7 +97,27 @@ def fit_placement(
             for name, share, own in zip(contents, chosen.shares.softmax(dim=0), regression, strict=True)
             if share
         }
-        return Placement(told, chosen.common, chosen.base(), float(chosen.sharp.exp()))
+        base = chosen.base() + _missing_lift(events, hidden, folds, chosen, keys) * chosen.everybody
+        return Placement(told, chosen.common, base, float(chosen.sharp.exp()))
+
+
+def _missing_lift(
+    events: _Events, hidden: Sequence[_Fold], folds: Sequence[torch.Tensor], chosen: _Choice, keys: torch.Tensor
+) -> float:
+    """How far towards everybody hidden items must go to have the first places that they had; 0 where they have them."""
+    some = range(min(LIFTED_FOLDS, len(folds)))
+    due = sum(events.first_places(fold, keys[folds[fold]]) for fold in some)
+    tells = [chosen.tells(hidden[fold]) for fold in some]
+
+    def enough(lift: float) -> bool:
+        base = chosen.base() + lift * chosen.everybody
+        return sum(events.first_places(fold, F.normalize(base + tells[fold], dim=-1)) for fold in some) >= due
+
+    low, high = 0.0, 0.0 if enough(0.0) else MOST_LIFT
+    for _ in range(HALVINGS if high else 0):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def _centre(vectors: Vectors) -> torch.Tensor:
@@ -131,13 +155,14 @@ def _folds(split: Split, trained: Rows) -> list[torch.Tensor]:
 @dataclass(frozen=True)
 class _Events:
     """Queries (e, width) of length one, and for each fold what does not depend on where its items are placed: the
-    log-sum-exp of the others' logits, the answers' own logits, and where the answers stand in the fold, -1 if not there.
-
+    log-sum-exp of the others' logits, the answers' own logits, and where the answers stand in the fold, -1 if nowhere.
+    best: for each fold (e, 10) the highest products with the others' keys.
     seen: for each fold (e, hidden), which of its items the person has had; they are no wrong answers.
     """
 
     queries: torch.Tensor
     others: list[torch.Tensor]
+    best: list[torch.Tensor]
     answers: torch.Tensor
     places: list[torch.Tensor]
     seen: list[torch.Tensor]
@@ -155,7 +180,7 @@ class _Events:
         order = np.argsort(examples.positions, kind="stable")  # histories of one length go together: less padding
         examples = examples.take(order)
         targets = torch.from_numpy(np.searchsorted(trained, examples.targets))
-        queries, others, answers, seen = [], [], [], []
+        queries, others, best, answers, seen = [], [], [], [], []
         for start in range(0, len(examples), CHUNK):
             chunk = examples.take(np.arange(start, min(start + CHUNK, len(examples))))
             with torch.no_grad():
@@ -169,22 +194,32 @@ class _Events:
             had[torch.from_numpy(owners[there]), torch.from_numpy(np.searchsorted(trained, rows[there]))] = True
             logits[had] = -torch.inf
             seen.append([had[:, fold] for fold in folds])
-            whole = []
+            whole, first = [], []
             for fold in folds:
                 kept = logits.clone()
                 kept[:, fold] = -torch.inf
                 whole.append(kept.logsumexp(dim=-1))
+                first.append(kept.topk(min(PLACES, len(trained))).values / scale)
             others.append(torch.stack(whole))
+            best.append(torch.stack(first))
         places = torch.full((len(folds), len(trained)), -1)
         for own, fold in zip(places, folds, strict=True):
             own[fold] = torch.arange(len(fold))
         return cls(
             torch.cat(queries),
             list(torch.cat(others, dim=1)),
+            list(torch.cat(best, dim=1)),
             torch.cat(answers),
             [own[targets] for own in places],
             [torch.cat([chunk[number] for chunk in seen]) for number in range(len(folds))],
         )
+
+    def first_places(self, fold: int, placed: torch.Tensor) -> int:
+        """How many of all first ten places the fold's items take, where they have the keys `placed` (hidden, width)."""
+        products = (self.queries @ placed.T).masked_fill(self.seen[fold], -torch.inf)
+        own = products.topk(min(PLACES, len(placed))).values
+        last = torch.cat([self.best[fold], own], dim=-1).topk(self.best[fold].shape[1]).values[:, -1:]
+        return int((own >= last).sum())
 
     def loss(self, fold: int, placed: torch.Tensor, scale: float) -> torch.Tensor:
         """The mean of -log p of the answers where the fold's items have the keys `placed` (hidden, width)."""
@@ -250,6 +285,10 @@ class _Choice(torch.nn.Module):
 
     def place(self, fold: _Fold) -> torch.Tensor:
         """(hidden, width) the keys of hidden items, of length one: what `Placement.place` does."""
+        return F.normalize(self.base() + self.tells(fold), dim=-1)
+
+    def tells(self, fold: _Fold) -> torch.Tensor:
+        """(hidden, width) what regression and neighbours say of hidden items."""
         weights = self.shares.softmax(dim=0)
         regression = self.regression(fold.rest, fold.keys)
         beyond = fold.keys - self.common - fold.rest @ regression
@@ -257,7 +296,7 @@ class _Choice(torch.nn.Module):
         best, chosen = likeness.topk(min(NEIGHBOURS, likeness.shape[1]))
         alike = (best / self.sharp.exp()).softmax(dim=-1)
         echo = torch.einsum("nk,nkw->nw", alike, beyond[fold.nearest.gather(1, chosen)])
-        return F.normalize(self.base() + fold.own @ regression + echo, dim=-1)
+        return fold.own @ regression + echo
 
     def base(self) -> torch.Tensor:
         """(width,) the less of it there is, the bolder are new items: the more they differ from one another."""

@@ -19,7 +19,7 @@ FEWEST_CARRIERS = 2
 
 
 def views_of(catalogue: Catalogue, vectors: Vectors, others: Others | None, trained: Rows) -> dict[str, Vectors]:
-    """(n, w) of all items by view, zeros where an item has nothing of it. trained: rows that say how usual words are."""
+    """(n, w) of all items by view, zeros where an item lacks it. trained: rows that say how usual words are."""
     words = word_vectors(catalogue, trained)
     return {TEXT: vectors, **(others or {})} | ({} if words is None else {ATTRIBUTES: words})
 

@@ -45,8 +45,8 @@ def encode_content(
     """The content of a dataset's catalogue; what is there already is read from the folder.
 
     folder: the dataset's. specs: the encoder of each modality. only: what is taken besides text; else titles and
-    descriptions apart, where items have both, and all modalities of which at least one item has a file that can be read. Files that are missing or broken are counted in a
-    warning, and their items have zeros.
+    descriptions apart, where items have both, and all modalities of which at least one item has a file that can be
+    read. Files that are missing or broken are counted in a warning, and their items have zeros.
     """
     text = encode_cached(catalogue.texts, text_encoder, vectors_file(folder, specs[TEXT]))
     others = {
