@@ -26,12 +26,13 @@ from marked import write_between
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.like import LikeEncoder, fit_like_encoder, shares_of_top, shown_items
+from promptrec.backbone.placement_fit import with_placement
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.backbone.training import suited, train_sequence
 from promptrec.content.encoder import Vectors
 from promptrec.content.encoders.efficientnet import EfficientNetLite
 from promptrec.content.encoders.offline import OfflineTextEncoder
-from promptrec.content.items import encode_content
+from promptrec.content.items import Others, encode_content
 from promptrec.content.kinds import chosen
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.cleaning import Cleaning
@@ -83,29 +84,41 @@ def world() -> tuple[Dataset, Path]:
     return Dataset.load(place), place
 
 
-def vectors_of(dataset: Dataset, columns: tuple[str, ...], place: Path) -> Vectors:
-    """(n, w) of the texts that the columns make; zeros where an item has nothing in any of them."""
-    encoder = OfflineTextEncoder()
+def content_of(dataset: Dataset, columns: tuple[str, ...], place: Path) -> tuple[Catalogue, Vectors, Others]:
+    """The catalogue as if its items had no other columns; the vectors of its texts, zeros where an item has nothing in
+    any of the columns; and those of titles and descriptions apart, where it has both."""
+    encoder, catalogue = OfflineTextEncoder(), Catalogue(dataset.items.select("id", *columns))
     if not columns:
-        return np.zeros((len(dataset.catalogue), encoder.width), dtype=np.float32)
-    items = dataset.items.select("id", *columns)
-    vectors = encode_content(place, Catalogue(items), {"text": "offline"}, encoder).text.copy()
-    vectors[items.select(pl.all_horizontal(pl.col(columns).is_null())).to_series().to_numpy()] = 0
-    return vectors
+        return catalogue, np.zeros((len(catalogue), encoder.width), dtype=np.float32), {}
+    content = encode_content(place, catalogue, {"text": "offline"}, encoder)
+    vectors, lacks = content.text.copy(), pl.all_horizontal(pl.col(columns).is_null())
+    vectors[catalogue.items.select(lacks).to_series().to_numpy()] = 0
+    return catalogue, vectors, content.others
 
 
 def arm(name: str) -> dict[str, Any]:
-    """Train on what the arm reads, ask warm people for their last film, and everybody for films that are new."""
+    """Train on what the arm reads, ask warm people for their last film, and everybody for films that are new. A network
+    that is there already is not trained again; where new films stand is fitted anew."""
     dataset, place = world()
     columns, sees = ARMS[name]
     posters = encode_content(place, dataset.catalogue, chosen(), OfflineTextEncoder()).others["image"]
     split = Split.of(dataset.histories, SEED, PEOPLE_OUT, ITEMS_OUT)
-    text, others = vectors_of(dataset, columns, place), {"image": posters} if sees else {}
-    started = time.monotonic()
-    settings = replace(suited(split), epochs=EPOCHS)
-    backbone, facts = train_sequence(split, dataset.catalogue, text, SEED, settings, others=others)
-    row: dict[str, Any] = {"arm": name, "seed": SEED, "seconds": round(time.monotonic() - started, 1)}
-    row |= {"best_epoch": facts["best_epoch"], "validation_ndcg@10": facts["validation_ndcg@10"]}
+    catalogue, text, apart = content_of(dataset, columns, place)
+    others, folder = {**apart, **({"image": posters} if sees else {})}, WORK / slug(name)
+    if not (folder / "config.json").exists():
+        started = time.monotonic()
+        settings = replace(suited(split), epochs=EPOCHS)
+        trained, facts = train_sequence(split, catalogue, text, SEED, settings, others=others)
+        facts["seconds"] = round(time.monotonic() - started, 1)
+        folder.mkdir(exist_ok=True)
+        trained.save(folder, {fact: facts[fact] for fact in ("seconds", "best_epoch", "validation_ndcg@10")})
+    card = json.loads((folder / "config.json").read_text(encoding="utf-8"))["card"]
+    frozen = load_backbone(folder, catalogue, text, others)
+    assert isinstance(frozen, SequenceBackbone)
+    backbone = with_placement(frozen, split, text, others)
+    row: dict[str, Any] = {"arm": name, "seed": SEED, **card}
+    assert backbone.placement is not None
+    row["weights"] = {view: round(own.weight, 3) for view, own in backbone.placement.views.items()}
     cold = split.cold_items()
     cold = cold.take(np.unique(np.linspace(0, len(cold) - 1, COLD_ASKED).astype(int)))
     kept: dict[str, np.ndarray] = {}
@@ -119,9 +132,6 @@ def arm(name: str) -> dict[str, Any]:
         kept |= {f"{question} {metric}": own for metric, own in values.items()}
         kept[f"{question} people"] = examples.people
     np.savez(WORK / f"{slug(name)}.npz", **kept)
-    folder = WORK / slug(name)
-    folder.mkdir(exist_ok=True)
-    backbone.save(folder, {})
     return row
 
 
@@ -133,7 +143,7 @@ def image_request() -> dict[str, Any]:
     dataset, place = world()
     posters = encode_content(place, dataset.catalogue, chosen(), OfflineTextEncoder()).others["image"]
     split = Split.of(dataset.histories, SEED, PEOPLE_OUT, ITEMS_OUT)
-    text = vectors_of(dataset, ARMS["title"][0], place)
+    _, text, _ = content_of(dataset, ARMS["title"][0], place)
     frozen = load_backbone(WORK / slug("title"), dataset.catalogue, text)
     assert isinstance(frozen, SequenceBackbone)
     space = ContentSpace.fit(dataset.catalogue, text, {"image": posters})

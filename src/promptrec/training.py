@@ -21,7 +21,7 @@ from promptrec.backbone.request import RequestEncoder, choose_strength, fit_requ
 from promptrec.backbone.settings_search import search_file
 from promptrec.backbone.wishes import attribute_words, nothing_asked, training_wishes, word_wishes
 from promptrec.content.cache import encode_cached
-from promptrec.content.items import Others, encode_content, vectors_file
+from promptrec.content.items import TEXTS_APART, Others, encode_content, vectors_file
 from promptrec.content.kinds import TEXT, chosen, load_file_encoder, load_text_encoder
 from promptrec.data.dataset import Dataset
 from promptrec.data.split import Examples, Split
@@ -104,7 +104,7 @@ def train(
         "protocol": protocol,
         "lexical": lexical,
         "text_encoder": encoder.name,
-        "encoders": {TEXT: specs[TEXT], **{name: specs[name] for name in content.others}},
+        "encoders": {TEXT: specs[TEXT], **{name: specs.get(name, specs[TEXT]) for name in content.others}},
         "like": like_facts,
         "preparation_seconds": round(prepared, 1),
         "request_strength": float(requests.network.strength),
@@ -161,7 +161,8 @@ def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
     curve, settings = card["curve"], dict(card["settings"])
     rows = {**settings.pop("network"), **settings}
     losses = [point["loss"] for point in curve if point["loss"] is not None]
-    seen = "".join(f" and `{spec}` vectors of `{name}`" for name, spec in card["encoders"].items() if name != TEXT)
+    others = {name: spec for name, spec in card["encoders"].items() if name not in (TEXT, *TEXTS_APART)}
+    seen = "".join(f" and `{spec}` vectors of `{name}`" for name, spec in others.items())
     return f"""# {card["backbone"]} backbone, version {version}
 
 Trained {card["trained"]} on `{dataset.manifest.get("name", "dataset")}` (data hash `{card["data_hash"][:16]}`,

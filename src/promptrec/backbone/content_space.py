@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from promptrec.content.encoder import Vectors
-from promptrec.content.items import Others
+from promptrec.content.items import Others, learnt
 from promptrec.data.catalogue import Catalogue
 from promptrec.errors import PromptrecError
 
@@ -48,7 +48,7 @@ class Directions:
 
     def content(self, vectors: Vectors) -> torch.Tensor:
         """(n, w) vectors without what they have in common, at length one; zeros stay zeros."""
-        return _centred(vectors, self.centre) * torch.from_numpy(vectors.any(axis=1))[:, None]
+        return without(vectors, self.centre)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class ContentSpace:
         common = [facet for facet, items in carriers.items() if FEWEST_ITEMS <= items < len(catalogue)]
         common.sort(key=lambda facet: (-carriers[facet], facet))
         text = Directions.fit(vectors)
-        fitted = {name: Directions.fit(own[own.any(axis=1)]) for name, own in sorted((others or {}).items())}
+        fitted = {name: Directions.fit(own[own.any(axis=1)]) for name, own in sorted(learnt(others).items())}
         return cls(text.centre, text.directions, text.spread, tuple(common[:FACETS]), fitted)
 
     @property
@@ -176,6 +176,11 @@ def _carriers(catalogue: Catalogue, attribute: str, word: str) -> torch.Tensor:
 def portions(vectors: Vectors) -> Iterator[Vectors]:
     """The vectors a part at a time, so that what is made of them on the way takes little memory."""
     return (vectors[start : start + PORTION] for start in range(0, len(vectors), PORTION))
+
+
+def without(vectors: Vectors, centre: torch.Tensor) -> torch.Tensor:
+    """(n, w) vectors without what they have in common, at length one; zeros stay zeros."""
+    return _centred(vectors, centre) * torch.from_numpy(vectors.any(axis=1))[:, None]
 
 
 def _centred(vectors: Vectors, centre: torch.Tensor) -> torch.Tensor:

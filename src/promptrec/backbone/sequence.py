@@ -18,6 +18,8 @@ from promptrec.backbone.content_space import ContentSpace, known, portions
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.item_words import NO_WORDS, ItemWords, WordsOfItems
 from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
+from promptrec.backbone.placement import Placement, mean_of_nearest
+from promptrec.backbone.views import views_of
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
@@ -28,8 +30,6 @@ from promptrec.prompt.prompt import PromptShape
 from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
 
 PREFIX_TOKENS = 8
-NEIGHBOURS, SHARPNESS = 5, 0.05  # chosen on Beauty's validation, for trained items as if they were new
-PLACED = 1_024  # items together
 
 
 def device() -> torch.device:
@@ -65,8 +65,8 @@ class SequenceBackbone(Backbone):
 
     An item's key is its trained vector, of length one, followed by its place in the content space. Without a prompt the
     second part of a query is zero, so the ranking is the trained network's; a prompt's shift can point at content there
-    without bending what was learnt from behaviour. An item that was not trained on has the vector of those that were
-    and whose contents are like its own.
+    without bending what was learnt from behaviour. An item that was not trained on stands where its contents say
+    (`placement.py`).
     """
 
     name = "sequence"
@@ -80,13 +80,16 @@ class SequenceBackbone(Backbone):
         vectors: Vectors,
         others: Others | None = None,
         words: ItemWords = NO_WORDS,
+        placement: Placement | None = None,
     ) -> None:
-        """trained: the ids of the items that the network's id parts belong to, in their order."""
+        """trained: the ids of the items that the network's id parts belong to, in their order. placement: where new
+        items stand; at the mean of the five whose contents are nearest where None."""
         self.network: SequenceNetwork = network.to(device()).eval().requires_grad_(False)
         self.space = space
         self.words = words
         self.trained = trained
         self.catalogue = catalogue
+        self.placement = placement
         config = network.config
         digest = hashlib.sha256((fingerprint(network) + space.fingerprint + words.fingerprint).encode())
         digest.update("\0".join(trained).encode())
@@ -97,11 +100,10 @@ class SequenceBackbone(Backbone):
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
             parts.index_add_(0, rows[there], self.network.item_id.weight[there])
-            if len(rows[there]) < len(parts):
-                _place_new_items(parts, [space.content(vectors).to(device()), *seen.values()], rows[there])
+            keys = F.normalize(parts, dim=-1)
+            self._place_new_items(parts, keys, rows[there], vectors, others, seen)
             self.item_parts = parts
-            place = space.place(catalogue, vectors, others).to(device())
-            self._keys = torch.cat([F.normalize(parts, dim=-1), place], dim=-1)
+            self._keys = torch.cat([keys, space.place(catalogue, vectors, others).to(device())], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
 
     def _content_parts(self, catalogue: Catalogue, vectors: Vectors, seen: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -114,9 +116,37 @@ class SequenceBackbone(Backbone):
             start += len(part)
         return torch.cat(made)
 
+    def _place_new_items(
+        self,
+        parts: torch.Tensor,
+        keys: torch.Tensor,
+        trained: torch.Tensor,
+        vectors: Vectors,
+        others: Others | None,
+        seen: Mapping[str, torch.Tensor],
+    ) -> None:
+        """Give the rows that were not trained on what their contents say, in place. What their own content projects to
+        lacks the id part, most of a trained vector, and ranks them too low."""
+        new = torch.ones(len(parts), dtype=torch.bool, device=parts.device)
+        new[trained] = False
+        rows, old = torch.nonzero(new)[:, 0].cpu(), trained.cpu()
+        if not len(rows) or not len(old):
+            return
+        if self.placement is None:
+            contents = [self.space.content(vectors), *(own.cpu() for own in seen.values())]
+            parts[new] = mean_of_nearest(contents, rows, old, parts[trained].cpu()).to(parts.device)
+            keys[new] = F.normalize(parts[new], dim=-1)
+            return
+        views = views_of(self.catalogue, vectors, others, old.numpy())
+        ranked, plain = self.placement.place(views, rows, old, keys[trained].cpu())
+        keys[new] = ranked.to(keys.device)
+        parts[new] = plain.to(parts.device) * parts[trained].norm(dim=-1).mean()
+
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> SequenceBackbone:
         """The same frozen model over another catalogue: items that are new in it are known by their content."""
-        return SequenceBackbone(self.network, self.space, self.trained, catalogue, vectors, others, self.words)
+        return SequenceBackbone(
+            self.network, self.space, self.trained, catalogue, vectors, others, self.words, self.placement
+        )
 
     @property
     def scale(self) -> float:
@@ -169,6 +199,7 @@ class SequenceBackbone(Backbone):
             "fingerprint": self.fingerprint,
             "words": self.words.listed(),
             **self.space.save(folder),
+            **({} if self.placement is None else {"placement": self.placement.save(folder)}),
         }
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
 
@@ -191,29 +222,13 @@ class SequenceBackbone(Backbone):
             raise PromptrecError(f"{items}: the trained items cannot be read ({error}); train again") from None
         if trained == catalogue.ids:
             trained = catalogue.ids  # the same strings once, not twice
-        words = ItemWords.of_list(config.get("words", []))
-        backbone = cls(network, ContentSpace.load(folder, config), trained, catalogue, vectors, others, words)
+        space, words = ContentSpace.load(folder, config), ItemWords.of_list(config.get("words", []))
+        placement = Placement.load(folder, config.get("placement"))
+        backbone = cls(network, space, trained, catalogue, vectors, others, words, placement)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         let_go(mapped.values())  # the ids of a million items: 256 MB that `item_parts` holds as well
         return backbone
-
-
-def _place_new_items(parts: torch.Tensor, contents: Sequence[torch.Tensor], trained: torch.Tensor) -> None:
-    """Give rows that were not trained on the mean of the trained rows whose contents are nearest, weighted by
-    softmax(cosine / SHARPNESS). What their own content projects to lacks the id part, most of a trained vector, and
-    ranks them too low: on Beauty's held-out items it has a fifth of this one's recall."""
-    new = torch.ones(len(parts), dtype=torch.bool, device=parts.device)
-    new[trained] = False
-    rows = torch.nonzero(new)[:, 0]
-    if not len(rows) or not len(trained):
-        return
-    content = contents[0] if len(contents) == 1 else F.normalize(torch.cat(list(contents), dim=-1), dim=-1)
-    like = content[trained]
-    for some in torch.split(rows, PLACED):
-        cosines, nearest = (content[some] @ like.T).topk(min(NEIGHBOURS, len(trained)))
-        weights = (cosines / SHARPNESS).softmax(dim=-1)
-        parts[some] = torch.einsum("nk,nkw->nw", weights, parts[trained[nearest]])
 
 
 def pad(histories: Sequence[History], length: int, nothing: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,12 +17,13 @@ from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.fitting import fit
 from promptrec.backbone.item_words import NO_WORDS, ItemWords
 from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
+from promptrec.backbone.placement_fit import with_placement
 from promptrec.backbone.sequence import SequenceBackbone, device, item_content, pad
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.start import shared_start
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
-from promptrec.content.items import Others
+from promptrec.content.items import Others, learnt
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.data.split import Split
@@ -69,7 +70,7 @@ def train_sequence(
     torch.manual_seed(int(generator(seed, "train").integers(2**31)))
     rng = generator(seed, "batches")
     settings = settings or suited(split)
-    widths = {name: own.shape[1] for name, own in sorted((others or {}).items())}
+    widths = {name: own.shape[1] for name, own in sorted(learnt(others).items())}
     words = ItemWords.fit(catalogue) if settings.words else NO_WORDS
     config = NetworkConfig(
         len(catalogue),
@@ -114,7 +115,8 @@ def train_sequence(
     facts["test_ndcg@10"] = next_item_ndcg(
         partial(_scores, network, content), some(split.asked("test").apart(), split.seed)
     )
-    return SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others, words), facts
+    backbone = SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others, words)
+    return with_placement(backbone, split, vectors, others), facts
 
 
 def suited(split: Split) -> Settings:

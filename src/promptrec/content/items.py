@@ -19,6 +19,16 @@ Others = Mapping[str, Vectors]
 """Vectors (n, width) of the modalities besides text, by name; a row of zeros is an item that has none."""
 
 
+TEXTS_APART = ("title", "description")
+"""Where items have both, each is among the others as well: no network learns from them, but new items are placed by
+them (`backbone/placement.py`), since a likeness of titles says something else than one of descriptions."""
+
+
+def learnt(others: Others | None) -> dict[str, Vectors]:
+    """Those that networks learn from."""
+    return {name: own for name, own in (others or {}).items() if name not in TEXTS_APART}
+
+
 @dataclass(frozen=True)
 class Content:
     text: Vectors
@@ -34,12 +44,16 @@ def encode_content(
 ) -> Content:
     """The content of a dataset's catalogue; what is there already is read from the folder.
 
-    folder: the dataset's. specs: the encoder of each modality. only: the modalities besides text that are taken; else
-    all of which at least one item has a file that can be read. Files that are missing or broken are counted in a
-    warning, and their items have zeros.
+    folder: the dataset's. specs: the encoder of each modality. only: what is taken besides text; else titles and
+    descriptions apart, where items have both, and all modalities of which at least one item has a file that can be
+    read. Files that are missing or broken are counted in a warning, and their items have zeros.
     """
     text = encode_cached(catalogue.texts, text_encoder, vectors_file(folder, specs[TEXT]))
-    others = {}
+    others = {
+        name: _of_texts(texts, text_encoder, vectors_file(folder, specs[TEXT], f"{name}s"))
+        for name, texts in catalogue.texts_apart.items()
+        if only is None or name in only
+    }
     for modality, spec in specs.items():
         if modality == TEXT or modality not in catalogue.items.columns or (only is not None and modality not in only):
             continue
@@ -47,6 +61,14 @@ def encode_content(
         if vectors is not None:
             others[modality] = vectors
     return Content(text, others)
+
+
+def _of_texts(texts: Sequence[str | None], encoder: TextEncoder, file: Path) -> Vectors:
+    """(n, w), zeros where there is no text."""
+    there = [row for row, text in enumerate(texts) if text]
+    vectors = np.zeros((len(texts), encoder.width), dtype=np.float32)
+    vectors[there] = encode_cached([str(texts[row]) for row in there], encoder, file)
+    return vectors
 
 
 def vectors_file(folder: Path, spec: str, stem: str = "vectors") -> Path:

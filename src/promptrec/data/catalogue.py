@@ -127,15 +127,26 @@ class Catalogue:
         return self.items.row(row, named=True)
 
     @property
+    def texts_apart(self) -> dict[str, list[str | None]]:
+        """Each item's title (year) and its description, None where it has none; empty where no item has both."""
+        title, description = self._text("title"), self._text("description")
+        if not self.items.select((title.is_not_null() & description.is_not_null()).any()).item():
+            return {}
+        apart = self.items.select(title=self._with_year(title), description=description)
+        return {name: apart[name].to_list() for name in apart.columns}
+
+    def _with_year(self, name: pl.Expr) -> pl.Expr:
+        if "year" not in self.attributes:
+            return name
+        year = pl.col("year").cast(pl.Int64).cast(pl.String)
+        return name + (" (" + year + ")").fill_null("")
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """One text an item: title (year). words of its attributes. description. Without a title it begins with the
         whole description, without both with the id. Made at each call and not kept: a million take 110 MB."""
         name, description = pl.coalesce(self._text("title"), self._text("description"), "id"), self._text("description")
-        first = name
-        if "year" in self.attributes:
-            year = pl.col("year").cast(pl.Int64).cast(pl.String)
-            first = name + (" (" + year + ")").fill_null("")
-        parts = [first]
+        parts = [self._with_year(name)]
         for attribute in self.word_attributes:
             column = pl.col(attribute)
             if self.items.schema[attribute] == pl.List(pl.String):

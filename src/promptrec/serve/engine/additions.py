@@ -28,14 +28,17 @@ def with_changes(base: Recommender, changes: Sequence[ItemChange], before: Recom
         return base
     dataset = _with_items(base.dataset, put)
     rows = dataset.catalogue.rows(put)
-    vectors = np.zeros((len(dataset.catalogue), base.vectors.shape[1]), dtype=base.vectors.dtype)
-    vectors[: len(base.vectors)] = base.vectors
+    vectors = _longer(base.vectors, len(dataset.catalogue))
     texts = dataset.catalogue.texts
     vectors[rows] = _encoded(base, [texts[row] for row in rows], list(put), before)
-    others = {}
-    for name, own in base.others.items():  # items that come through the service have no files
-        others[name] = np.zeros((len(vectors), own.shape[1]), dtype=own.dtype)
-        others[name][: len(own)] = own
+    others = {name: _longer(own, len(vectors)) for name, own in base.others.items()}
+    apart = dataset.catalogue.texts_apart
+    for name in apart.keys() & others.keys():  # items that come through the service have no files
+        given = [apart[name][row] for row in rows]
+        there = [place for place, text in enumerate(given) if text]
+        others[name][rows] = 0
+        if there:
+            others[name][rows[there]] = base.requests.text_encoder.encode([str(given[place]) for place in there])
     backbone = base.backbone.over(dataset.catalogue, vectors, others)
     requests = copy.copy(base.requests)
     requests.backbone = backbone
@@ -49,6 +52,13 @@ def with_changes(base: Recommender, changes: Sequence[ItemChange], before: Recom
         requests=requests,
         likes={name: like.over(backbone) for name, like in base.likes.items()},
     )
+
+
+def _longer(vectors: Vectors, items: int) -> Vectors:
+    """The vectors with rows of zeros after them."""
+    longer = np.zeros((items, vectors.shape[1]), dtype=vectors.dtype)
+    longer[: len(vectors)] = vectors
+    return longer
 
 
 def _encoded(base: Recommender, texts: Sequence[str], ids: Sequence[str], before: Recommender | None) -> Vectors:
