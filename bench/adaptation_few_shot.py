@@ -89,8 +89,8 @@ def few_shot(name: str, size: int, seed: int = SEED) -> dict[str, Any]:
         key=lambda method: found[method]["validation"],
         default=None,
     )
-    for leader, one in (("chosen", chosen), ("quick", quick)):
-        for method, row in found.items() if one is not None else ():
+    for leader, one in [("chosen", chosen)] + ([("quick", quick)] if quick else []):
+        for method, row in found.items():
             lead = paired_difference(answers[one], answers[method], seed, people=tested.examples.people)
             row[f"{leader} prompt's lead"] = lead
     facts = {"examples": len(task.training), "candidates": len(candidates), "test_examples": len(tested)}

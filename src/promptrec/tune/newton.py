@@ -70,7 +70,8 @@ def minimum(
     """(d,) where the expansion around `shift` and the prior around `begin` are least together, along (m, d)."""
     curvature = along @ around.curvature @ along.T + strength * torch.eye(len(along), device=along.device)
     slope = along @ (around.curvature @ (shift - begin) - around.gradient)
-    return begin + torch.linalg.solve(curvature, slope) @ along
+    found: torch.Tensor = begin + torch.linalg.solve(curvature, slope) @ along
+    return found
 
 
 def fit_shift(
