@@ -11,6 +11,7 @@ from promptrec.backbone.content_space import ContentSpace
 RULE = 16
 STEEPNESS = 10.0
 UNSPOKEN = 0.1
+SPOKEN = 0.5
 MINOR = 0.9
 RISE = 0.1
 NEIGHBOURS = 10
@@ -86,7 +87,8 @@ class RequestNetwork(nn.Module):
         if self.training:
             return gates
         most = wanted.amax(dim=-1, keepdim=True)  # what is hardly spoken of is not spoken of
-        return torch.where((wanted < MINOR * most) | (gates < UNSPOKEN), 0.0, gates)
+        full = (gates / SPOKEN).clamp(max=1)  # of two words that are both spoken of neither is before the other
+        return torch.where((wanted < MINOR * most) | (gates < UNSPOKEN), 0.0, full)
 
     def _alike(self, centred: Tensor) -> Tensor:
         """(b, facets) the cosine with a facet's names: between that with the nearest and the mean."""
