@@ -108,7 +108,7 @@ def train_sequence(
     )
     backbone = SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others)
     placed = with_placement(backbone, split, vectors, others)
-    # Where one view alone tells something there is nothing to weigh, and the five nearest find more of Beauty's new items.
+    # With one view that tells something there is nothing to weigh: the five nearest find more of Beauty's new items.
     several = placed.placement is not None and len(placed.placement.views) > 1
     return placed if several else backbone, facts
 
