@@ -43,7 +43,9 @@ def noise() -> Vectors:
 
 @pytest.fixture(scope="module")
 def trained(world: World) -> SequenceBackbone:
-    return train_sequence(world.split, world.catalogue, world.vectors, 0, Settings(3e-3, 64, epochs=12))[0]
+    plain, _ = train_sequence(world.split, world.catalogue, world.vectors, 0, Settings(3e-3, 64, epochs=12))
+    assert plain.placement is None, "one view alone is not weighed"
+    return with_placement(plain, world.split, world.vectors, None)
 
 
 def told_apart(backbone: SequenceBackbone, cold: np.ndarray) -> float:

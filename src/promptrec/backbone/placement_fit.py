@@ -87,13 +87,14 @@ def fit_placement(
     for step in range(STEPS):
         number = step % len(hidden)
         optimizer.zero_grad()
-        events.loss(number, chosen.place(hidden[number]), scale).backward()
+        loss = events.loss(number, chosen.place(hidden[number]), scale)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     with torch.no_grad():
         shares = chosen.shares.softmax(dim=0)
         chosen.shares[shares < LEAST_WEIGHT] = -torch.inf  # what tells nothing
-        regression = chosen.regression(reduced, keys).split(widths.tolist())
+        regression = torch.split(chosen.regression(reduced, keys), widths.tolist())
         told = {
             name: View(centres[name], float(share), directions[name] @ own)
             for name, share, own in zip(contents, chosen.shares.softmax(dim=0), regression, strict=True)
@@ -151,7 +152,7 @@ def _folds(split: Split, trained: Rows) -> list[torch.Tensor]:
     places = np.searchsorted(trained, seen[np.isin(seen, trained)])
     drawn = torch.from_numpy(places[generator(split.seed, "placement folds").permutation(len(places))])
     size = max(1, min(len(drawn) // FOLDS, MOST_HIDDEN, MOST_COSINES // len(trained)))
-    return [fold.sort().values for fold in drawn.split(size)[: min(FOLDS, max(1, MOST_HIDDEN // size))]]
+    return [fold.sort().values for fold in torch.split(drawn, size)[: min(FOLDS, max(1, MOST_HIDDEN // size))]]
 
 
 @dataclass(frozen=True)
