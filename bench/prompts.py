@@ -177,6 +177,8 @@ def size(recommender: Recommender, prompt: Prompt) -> int:
 def document(parts: dict[str, Part | None]) -> dict[str, Any]:
     found = [part for name, part in parts.items() if name.startswith("scenario-") and part]
     searches = [part for name, part in parts.items() if name.startswith("search-") and part]
+    now = [part["search"] for part in searches]
+    found = [part for part in found if part["ways"]["search"] in now]  # not those beside another search
     complete = len(found) == len(SENTENCES)
     ahead = sum(part["search"] > max(part["hand"].values()) for part in searches)
     reached = sum(

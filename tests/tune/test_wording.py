@@ -7,7 +7,7 @@ import numpy as np
 from promptrec.backbone.qualities import SPOKEN
 from promptrec.recommender import Recommender
 from promptrec.tune.search import Found
-from promptrec.tune.wording import Vocabulary, hinted, qualified, reworded, shorter, vocabulary
+from promptrec.tune.wording import Vocabulary, hinted, qualified, reworded, rewordings, shorter, vocabulary
 
 ENGLISH = Vocabulary(
     "en", ("war", "comedy"), ("from the 1990s",), ("submarines",), {"popular": ("popular", "little known")}
@@ -33,6 +33,12 @@ def test_a_shorter_sentence_does_not_end_in_a_word_that_joins() -> None:
         "horror, popular",
     ]
     assert shorter("war", "en") == []
+
+
+def test_only_what_is_wanted_is_put_in_other_wordings() -> None:
+    found = rewordings("war, popular")
+    assert "recommend war, popular" in found
+    assert all(sentence.endswith(", popular") for sentence in found)
 
 
 def test_hints_and_qualities_are_clauses_of_their_own() -> None:

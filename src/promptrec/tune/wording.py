@@ -89,7 +89,7 @@ def language_of(text: str) -> str:
 
 def clauses(sentence: str) -> list[str]:
     """The parts of a sentence between commas: first what is wanted, then what is said beside it."""
-    return [part for part in re.split(r"\s*[,，、;；。]\s*", sentence) if part]
+    return [part for part in re.split(r"\s*[,，、;；。]\s*", sentence) if part] or [sentence]
 
 
 def joined(parts: Sequence[str], language: str) -> str:
@@ -157,9 +157,16 @@ def shaded(sentence: str, known: Vocabulary, shades: Sequence[tuple[str, str]]) 
 
 
 def rewordings(sentence: str) -> list[str]:
-    """The sentence in each wording of a request that was trained on and whose words it does not have yet."""
-    forms: list[str] = wordings()["train"][language_of(sentence)]
-    return [form.format(sentence) for form in forms if form != "{}" and form.partition("{}")[0].strip() not in sentence]
+    """The first clause, what is wanted, in each wording of a request that was trained on and whose words the sentence
+    does not have yet."""
+    language = language_of(sentence)
+    head, *tail = clauses(sentence)
+    forms: list[str] = wordings()["train"][language]
+    return [
+        joined([form.format(head), *tail], language)
+        for form in forms
+        if form != "{}" and form.partition("{}")[0].strip() not in sentence
+    ]
 
 
 class Rewriter:
