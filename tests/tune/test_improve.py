@@ -8,7 +8,10 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,7 +19,7 @@ from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary
 from promptrec.recommender import Recommender
 from promptrec.tune import gradient
-from promptrec.tune.improve import improve, parse_budget, parse_target
+from promptrec.tune.improve import _Run, improve, parse_budget, parse_target
 from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.task import task_of
 from promptrec.workspace import Workspace
@@ -72,7 +75,8 @@ def test_the_loop_ends_with_the_best_of_its_steps(fresh: Path) -> None:
     prompt, folder = improve(recommender, Workspace(fresh), "loop", BEYOND_REACH, 600, STARS, "films", limit=200)
     log = log_of(folder)
     tried = [line for line in log if line["validation"] is not None]
-    best = max(float(str(line["validation"])) for line in tried)
+    best = float(str(log[-1]["best"]))
+    assert best > max(float(str(line["validation"])) for line in tried) - 0.02, "what is better is hardly so"
     validation = task_of(recommender, STARS, None, 200, 0).validation
     assert ndcg_per_example(recommender.backbone, validation, prompt).mean() == pytest.approx(best, abs=1e-4)
     ways = [line["way"] for line in log]
@@ -86,6 +90,21 @@ def test_the_loop_ends_with_the_best_of_its_steps(fresh: Path) -> None:
     assert report.count("<tr><td>") == len(log)
     assert recommender.backbone.fingerprint == before
     assert recommender.library.names() == ["loop"]
+
+
+def test_what_luck_lifts_does_not_take_the_place_of_what_is_simpler() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random(200)
+    luck = before + 0.3 * rng.normal(size=200)
+    luck += before.mean() + 0.01 - luck.mean()
+    run = SimpleNamespace(
+        log=[{"step": step, "validation": 0.0} for step in range(3)],
+        scores=lambda line: (before, luck, before + 0.01)[line["step"]],
+        questions=SimpleNamespace(examples=SimpleNamespace(people=np.arange(200))),
+    )
+    assert _Run.best(cast(_Run, run))["step"] == 2, "ahead by as much, but for everybody"
+    run.log = run.log[:2]
+    assert _Run.best(cast(_Run, run))["step"] == 0
 
 
 def test_it_stops_at_the_target_and_a_new_run_begins_anew(fresh: Path) -> None:

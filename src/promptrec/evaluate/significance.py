@@ -15,6 +15,13 @@ _MOST_DRAWS = 4_000_000
 RESAMPLES, FLIPS = 1000, 10_000
 
 
+def standard_error(differences: Floats, people: npt.NDArray[np.int64]) -> float:
+    """Of the mean of (n,) differences; those of one person, of whom `people` (n,) says who each is of, go up and down
+    together."""
+    apart = np.bincount(people, weights=differences - differences.mean())
+    return float(np.sqrt((apart**2).sum()) / len(differences))
+
+
 def bootstrap_interval(
     values: Floats, seed: int, resamples: int = RESAMPLES, people: Ints | None = None
 ) -> dict[str, float]:

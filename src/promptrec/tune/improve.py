@@ -1,5 +1,6 @@
 """`improve`: the loop of the article (section 3.3). Evaluate; while below the target and within the budget, reword,
-search, tune, transfer and average; keep what is best on validation people; test once, at the end.
+search, tune, transfer and average; keep what is best on validation people; test once, at the end. Of two prompts that
+validation people cannot tell apart the earlier, which is the simpler, is the better one.
 
 Every step is a line of JSON in the run's log and leaves its prompt in the run's folder, so that a run that was cut off
 goes on where it stopped.
@@ -18,16 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from promptrec.errors import PromptrecError
+from promptrec.evaluate.significance import standard_error
 from promptrec.progress import say
 from promptrec.prompt.library import PromptLibrary, check_name
 from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.tune.improve_report import write_report
 from promptrec.tune.objective import Objective
-from promptrec.tune.search import words_for
+from promptrec.tune.search import BUDGET, words_for
 from promptrec.tune.sentences import prompts_of
 from promptrec.tune.start import Start, start_of
 from promptrec.tune.task import Task, task_of
@@ -38,7 +41,6 @@ from promptrec.tune.wording import language_of, rewordings, vocabulary
 from promptrec.workspace import SCHEMA_VERSION, Workspace, write_json
 
 ROUNDS = 3
-SEARCHED = 120  # evaluations of a search step
 MOST_QUESTIONS = 2_000
 AVERAGED = 3
 METRIC = "ndcg@10"
@@ -119,6 +121,7 @@ class _Run:
         asked = task.validation
         spread = np.unique(np.linspace(0, len(asked) - 1, min(len(asked), MOST_QUESTIONS)).astype(np.int64))
         self.questions = Questions(recommender.backbone, asked.take(spread))
+        self.reached: dict[int, npt.NDArray[np.float64]] = {}
         self.before = sum(line["seconds"] for line in self.log)
 
     def go(self) -> None:
@@ -166,7 +169,8 @@ class _Run:
             line.update(words=None, validation=None)
         else:
             saved = self.kept.save(replace(made, name=f"step-{len(self.log)}", version=0, recipe={}, card={}))
-            line.update(words=made.words, validation=float(self.questions.ndcg(made).mean()), kind=made.kind)
+            reached = self.reached[len(self.log)] = self.questions.ndcg(made)
+            line.update(words=made.words, validation=float(reached.mean()), kind=made.kind)
             line.update(prompt=saved.name, version=saved.version)
         line["seconds"] = round(time.monotonic() - began, 3)
         self.log.append(line)
@@ -176,8 +180,21 @@ class _Run:
         say(f"{self.name}, step {line['step']}, {step.way}: {score}; best {line['best']:.4f}, target {self.target:g}")
 
     def best(self) -> dict[str, Any]:
-        """The line of the log with the best prompt so far; of equals the earliest, which is the simplest."""
-        return max((line for line in self.log if line["validation"] is not None), key=lambda line: line["validation"])
+        """The line of the log with the best prompt so far. A step takes the place of an earlier one where it is ahead
+        by more than the standard error of the difference: the luck of the many that are tried is no reason."""
+        tried = [line for line in self.log if line["validation"] is not None]
+        best = tried[0]
+        for line in tried[1:]:
+            ahead = self.scores(line) - self.scores(best)
+            if ahead.mean() > standard_error(ahead, self.questions.examples.people):
+                best = line
+        return best
+
+    def scores(self, line: dict[str, Any]) -> npt.NDArray[np.float64]:
+        """(n,) NDCG@10 of a step's prompt on each validation question."""
+        if line["step"] not in self.reached:
+            self.reached[line["step"]] = self.questions.ndcg(self.load(line))
+        return self.reached[line["step"]]
 
     def best_words(self) -> str | None:
         """The words of the best text prompt so far."""
@@ -204,7 +221,7 @@ class _Run:
         return max(made, key=lambda prompt: float(self.questions.ndcg(prompt).mean())) if made else None
 
     def searched(self, seed: int) -> Prompt:
-        found, _ = words_for(self.recommender, self.task, self.best_words(), seed, SEARCHED)
+        found, _ = words_for(self.recommender, self.task, self.best_words(), seed, BUDGET)
         return self.prompt_of(found.sentence)
 
     def start_of_words(self) -> Start:

@@ -19,6 +19,7 @@ import torch
 from promptrec.data.scenario import match
 from promptrec.data.split import Examples
 from promptrec.errors import PromptrecError
+from promptrec.evaluate.significance import standard_error
 from promptrec.progress import say
 from promptrec.prompt.library import check_name
 from promptrec.prompt.prompt import Prompt
@@ -69,8 +70,7 @@ class Found:
         """Whether it is behind by no more than the standard error of the difference; questions of one person, of whom
         `people` says who asks each, go up and down together."""
         lost = best.ndcg - self.ndcg
-        apart = np.bincount(people, weights=lost - lost.mean())
-        return bool(lost.mean() <= np.sqrt((apart**2).sum()) / len(lost) + TOLERANCE)
+        return bool(lost.mean() <= standard_error(lost, people) + TOLERANCE)
 
     @property
     def said(self) -> tuple[int, int, int]:
