@@ -139,7 +139,8 @@ def fit_request_encoder(
     Facets are known by their names: the attribute word, and in each language the mean of the wishes for just its items.
     What is learnt is the rule that all of them share. `nothing` is mixed into the wishes, so that half a word is heard
     as well, all but the tenth that is nearest to the items: it may be about what this catalogue holds. From how like
-    each of `nothing` is to the others follows what counts as ordinary. A wish is drawn first, so that rare wishes are learnt as well as common ones; half of the histories are of people whose next
+    each of `nothing` is to the others follows what counts as ordinary. A wish is drawn first, so that rare wishes are
+    learnt as well as common ones; half of the histories are of people whose next
     item fulfils it, half are anybody's. The loss is the cross-entropy towards the frozen model's own distribution over
     the items that fulfil the wish, which keeps each person's order among them, and, with a smaller weight, towards the
     next item; of the items, 512 drawn ones are ranked besides those that answer a wish of the batch.
