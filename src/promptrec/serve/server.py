@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEYS = "keys.json"
 STOP_SECONDS = 35.0
 MOST_WORKERS = 64
+SWITCH_SECONDS = 1e-3  # Python's 5 ms would let the event loop keep the model's thread from its many short products
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
         does = "answers" if waiting is None else "has nothing trained yet and says what to do"
         say(f"promptrec {does} at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        sys.setswitchinterval(SWITCH_SECONDS)
         # uvicorn finishes what is being answered before it passes the signal on.
         try:
             with contextlib.suppress(KeyboardInterrupt):
