@@ -29,7 +29,7 @@ def test_the_related_prompt_is_ranked_first_and_started_from(fresh: Recommender)
     for words in ("romance", "war", "comedy"):
         fresh.library.save(fresh.requests.prompt(words, words))
     fresh.library.save(fresh.requests.prompt("like {history}", "slotted"))
-    prompt = transfer(fresh, "few", WAR, limit=8, method="shift")
+    prompt = transfer(fresh, "few", WAR, limit=60, method="shift")
     assert next(row["name"] for row in prompt.card["ranked"]) == "war"
     assert {row["name"] for row in prompt.card["ranked"]} == {"war", "romance", "comedy", NOTHING}
     assert prompt.words.endswith("from war")
