@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from contracts.world import KINDS
 from promptrec.backbone.content_space import ContentSpace
-from promptrec.backbone.request import choose_strength, fit_request_encoder
+from promptrec.backbone.request import RequestEncoder, choose_strength, fit_request_encoder
 from promptrec.backbone.request_network import RequestNetwork
 from promptrec.backbone.wishes import attribute_words, nothing_asked, training_wishes, word_wishes
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
+from promptrec.errors import PromptrecError
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.training import training_examples
@@ -145,3 +148,11 @@ def test_a_hint_moves_less_than_a_wish(recommender: Recommender, wish: str, hint
     plain, hinted, wished = (scores(recommender, request) for request in (wish, hint, both))
     assert plain[comedies].mean() < hinted[comedies].mean() < wished[comedies].mean()
     assert set(np.argsort(-hinted)[:10]) <= set(range(romances.start, romances.stop))
+
+
+def test_an_encoder_of_an_earlier_version_is_refused_by_name(recommender: Recommender, tmp_path: Path) -> None:
+    recommender.requests.save(tmp_path)
+    file = tmp_path / "request_encoder.safetensors"
+    save_file({name: own for name, own in load_file(file).items() if name not in ("names", "everyday")}, file)
+    with pytest.raises(PromptrecError, match=r"request_encoder.safetensors: .* of an earlier version .* train again"):
+        RequestEncoder.load(tmp_path, recommender.backbone, recommender.requests.text_encoder)

@@ -100,10 +100,12 @@ class RequestEncoder:
 
     @classmethod
     def load(cls, folder: Path, backbone: Backbone, text_encoder: TextEncoder) -> RequestEncoder:
-        """Raises PromptrecError where the file is missing or broken."""
+        """Raises PromptrecError where the file is missing, broken or of an earlier version."""
         file = folder / "request_encoder.safetensors"
         try:
             saved = load_file(file)
+            if "names" not in saved:
+                raise PromptrecError(f"{file}: this request encoder is of an earlier version of promptrec; train again")
             network = _network(backbone, saved["centre"], saved["names"], saved["everyday"])
             network.load_state_dict(saved)
         except (SafetensorError, RuntimeError, OSError, KeyError) as error:
