@@ -41,7 +41,7 @@ class ItemWords:
 
     @classmethod
     def fit(cls, catalogue: Catalogue) -> ItemWords:
-        carriers = Counter(word for words in _words(catalogue) for word in words)
+        carriers = Counter(word for words in words_of_items(catalogue) for word in words)
         common = [word for word, items in carriers.items() if FEWEST_ITEMS <= items < len(catalogue)]
         common = sorted(common, key=lambda word: (-carriers[word], word))[:MOST_WORDS]
         rarity = np.log(len(catalogue) / np.array([carriers[word] for word in common] or [len(catalogue)]))
@@ -66,7 +66,10 @@ class ItemWords:
         """Of an item with more than 16 words the rarest count."""
         place = {word: row for row, word in enumerate(self.words)}
         rarity = self.rarity.numpy()
-        known = [sorted({place[word] for word in words if word in place})[::-1] for words in _words(catalogue)]
+        known = [
+            sorted((place[word] for word in words if word in place), reverse=True)
+            for words in words_of_items(catalogue)
+        ]
         most = max(1, min(MOST_OF_AN_ITEM, max(map(len, known))))
         rows = np.full((len(known), most), len(self.words), dtype=np.int64)
         for row, own in enumerate(known):  # the rarest have the highest places
@@ -80,10 +83,10 @@ class ItemWords:
 NO_WORDS = ItemWords((), torch.empty(0))
 
 
-def _words(catalogue: Catalogue) -> Sequence[set[Word]]:
-    """The words of each item, each once."""
-    found: list[set[Word]] = [set() for _ in range(len(catalogue))]
+def words_of_items(catalogue: Catalogue) -> list[list[Word]]:
+    """The attribute words of each item, each once."""
+    found: list[list[Word]] = [[] for _ in range(len(catalogue))]
     for attribute in catalogue.word_attributes:
         for own, words in zip(found, catalogue.words_of(attribute), strict=True):
-            own.update((attribute, word) for word in words)
+            own.extend((attribute, word) for word in dict.fromkeys(words))
     return found

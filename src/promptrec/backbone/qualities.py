@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from promptrec.backbone.interface import Backbone
 from promptrec.data.catalogue import Catalogue
+from promptrec.data.interactions import training_events
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
 
@@ -170,9 +171,7 @@ class Qualities:
 
 def _measures(catalogue: Catalogue, split: Split) -> dict[str, tuple[Floats, Floats]]:
     """For each quality a number an item, and how far it is to be trusted, 0 to 1."""
-    starts = split.histories.offsets[split.training]
-    trained_on = [np.arange(start, start + n) for start, n in zip(starts, split.training_lengths(), strict=True)]
-    events = np.concatenate([np.empty(0, np.int64), *trained_on])
+    _, events = training_events(split)
     rows, values = split.histories.rows[events], split.histories.values[events]
     counts = np.bincount(rows, minlength=len(catalogue)).astype(float)
     given = ~np.isnan(values)

@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 from scipy import sparse
 
+from promptrec.backbone.item_words import words_of_items
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others
 from promptrec.content.kinds import TEXT
@@ -32,19 +33,10 @@ def word_vectors(catalogue: Catalogue, trained: Rows) -> Vectors | None:
     cosine of two items is that of their words, give or take .04, and no vocabulary has to be kept (random indexing,
     Kanerva 2000).
     """
-    carried = [
-        [(attribute, word) for word in dict.fromkeys(words)]
-        for attribute in catalogue.word_attributes
-        for words in catalogue.words_of(attribute)
-    ]
-    owners = np.tile(np.arange(len(catalogue)), len(catalogue.word_attributes))
-    known = np.zeros(len(catalogue), dtype=bool)
-    known[trained] = True
-    carriers = Counter(word for owner, words in zip(owners, carried, strict=True) if known[owner] for word in words)
+    carried = words_of_items(catalogue)
+    carriers = Counter(word for row in trained.tolist() for word in carried[row])
     column = {word: place for place, word in enumerate(w for w, n in carriers.items() if n >= FEWEST_CARRIERS)}
-    pairs = [
-        (owner, column[word]) for owner, words in zip(owners, carried, strict=True) for word in words if word in column
-    ]
+    pairs = [(row, column[word]) for row, words in enumerate(carried) for word in words if word in column]
     if not pairs:
         return None
     rows, columns = (np.array(own) for own in zip(*pairs, strict=True))

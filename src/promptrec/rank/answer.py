@@ -37,5 +37,6 @@ class Recommendation:
         return iter(self.items)
 
     def as_dict(self) -> dict[str, Any]:
-        """What `promptrec recommend --json` prints."""
-        return {**vars(self), "items": tuple(item._asdict() for item in self.items)}
+        """What `promptrec recommend --json` prints and the service answers."""
+        items = [{"id": id_, "title": title, "score": score, "reasons": why} for id_, title, score, why in self.items]
+        return {**vars(self), "items": items}

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from promptrec.data.interactions import training_events
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
@@ -59,9 +60,7 @@ def mean_values(split: Split, counts: Floats) -> Floats:
     """(n,) each item's mean value of the events that were trained on, shrunk towards the mean of all; zeros where
     events have no values.
     """
-    starts = split.histories.offsets[split.training]
-    parts = [np.arange(a, a + n) for a, n in zip(starts, split.training_lengths(), strict=True)]
-    events = np.concatenate(parts)
+    _, events = training_events(split)
     values, rows = split.histories.values[events], split.histories.rows[events]
     if np.isnan(values).any():
         return np.zeros(len(counts))

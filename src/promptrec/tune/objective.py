@@ -16,6 +16,7 @@ from promptrec.backbone.wishes import attribute_words
 from promptrec.content.encoder import Vectors
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import History
+from promptrec.data.interactions import training_events
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
 
@@ -138,9 +139,8 @@ def _list_share(logits: torch.Tensor) -> torch.Tensor:
 
 def training_counts(split: Split, items: int) -> Any:
     """(n,) how many events of training people, of those trained on, each item has."""
-    starts = split.histories.offsets[split.training]
-    rows = [split.histories.rows[a : a + n] for a, n in zip(starts, split.training_lengths(), strict=True)]
-    return np.bincount(np.concatenate([np.empty(0, np.int64), *rows]), minlength=items).astype(np.float32)
+    _, events = training_events(split)
+    return np.bincount(split.histories.rows[events], minlength=items).astype(np.float32)
 
 
 def word_shares(catalogue: Catalogue) -> torch.Tensor:

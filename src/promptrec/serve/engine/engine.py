@@ -148,14 +148,5 @@ def _options(query: RecommendIn, release: Release) -> dict[str, Any]:
 
 
 def _document(found: Recommendation, query: RecommendIn, notes: list[str]) -> dict[str, Any]:
-    return {
-        "recommendation_id": new_id(found),
-        "items": [
-            {"id": id_, "title": title, "score": score, "reasons": why} for id_, title, score, why in found.items
-        ],
-        "prompts": found.prompts,
-        "request": query.request,
-        "ignored": found.ignored,
-        "fallback": found.fallback,
-        "notes": [*found.notes, *notes],
-    }
+    own = found.as_dict()
+    return {"recommendation_id": new_id(found), **own, "request": query.request, "notes": [*own["notes"], *notes]}
