@@ -151,6 +151,14 @@ def test_workers_share_port_store_and_releases(workspace: Path) -> None:
         assert server.wait(40) == 0
 
 
+def test_an_end_that_comes_as_a_worker_dies_ends_all(workspace: Path) -> None:
+    with process(workspace, "--workers", "2") as (server, _):
+        workers = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        os.kill(int(workers[0]), signal.SIGKILL)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
 def test_a_worker_that_cannot_start_ends_all_with_its_reason(workspace: Path) -> None:
     weights = workspace / "backbone" / "1" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])

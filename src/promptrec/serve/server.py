@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEYS = "keys.json"
 STOP_SECONDS = 35.0
 MOST_WORKERS = 64
+SUPERVISED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 SWITCH_SECONDS = 1e-3  # Python's 5 ms would let the event loop keep the model's thread from its many short products
 
 
@@ -107,11 +109,11 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
         app = waiting or service()
         does = "answers" if waiting is None else "has nothing trained yet and says what to do"
         say(f"promptrec {does} at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         sys.setswitchinterval(SWITCH_SECONDS)
         # uvicorn finishes what is being answered before it passes the signal on.
         try:
             with contextlib.suppress(KeyboardInterrupt):
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
                 config = uvicorn.Config(app, log_level="warning", **connections.options())
                 uvicorn.Server(config).run(sockets=[listening])
         finally:
@@ -152,51 +154,50 @@ def _check_keys(settings: ServeSettings) -> None:
 
 def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
     """Keep `workers` processes on one socket: one that dies is replaced, one that cannot start ends all."""
+    # Signals wait until they are asked for: a handler could run between a worker's end and the start of the next one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SUPERVISED)
     with tempfile.TemporaryDirectory(prefix="promptrec-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         started: dict[int, float] = {}
-        stopping = False
-
-        def stop(*_: object) -> None:
-            nonlocal stopping
-            stopping = True
-            for pid in started:
-                os.kill(pid, signal.SIGTERM)
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+        told = failed = False
         for _ in range(settings.workers):
             _fork(settings, listening, started)
         while started:
-            pid, status = os.wait()
-            age = time.monotonic() - started.pop(pid, time.monotonic())
-            if stopping:
-                continue
-            if os.waitstatus_to_exitcode(status) == 2 and age < STOP_SECONDS:
-                stop()
-                while started:
-                    started.pop(os.wait()[0], None)
-                raise PromptrecError("a worker could not start; its message is above")
-            say(f"worker {pid} ended ({os.waitstatus_to_exitcode(status)}); another takes its place")
-            _fork(settings, listening, started)
+            end = signal.sigwait(SUPERVISED) != signal.SIGCHLD
+            for pid, status in _ended():
+                age = time.monotonic() - started.pop(pid)
+                if told:
+                    continue
+                if os.waitstatus_to_exitcode(status) == 2 and age < STOP_SECONDS:
+                    end = failed = True
+                if not end:
+                    say(f"worker {pid} ended ({os.waitstatus_to_exitcode(status)}); another takes its place")
+                    _fork(settings, listening, started)
+            if end and not told:
+                told = True
+                for pid in started:
+                    os.kill(pid, signal.SIGTERM)
+        if failed:
+            raise PromptrecError("a worker could not start; its message is above")
+
+
+def _ended() -> Iterator[tuple[int, int]]:
+    """The workers that have ended, as `os.wait` gives them."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            yield found
 
 
 def _fork(settings: ServeSettings, listening: socket.socket, started: dict[int, float]) -> None:
-    # A signal in between would find a child that is not listed, or that has the supervisor's handler.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     pid = os.fork()
     if pid:
         started[pid] = time.monotonic()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         return
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes Ctrl-C on as SIGTERM
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISED)
         work(settings, listening)
-        status = 0
-    except KeyboardInterrupt:
         status = 0
     except PromptrecError as error:
         say(f"promptrec: {error}")

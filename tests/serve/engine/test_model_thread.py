@@ -18,6 +18,14 @@ def thread() -> Iterator[ModelThread]:
     thread.close()
 
 
+def hold(thread: ModelThread) -> threading.Event:
+    """Keeps the thread in a call of its own until the event is set, so that what comes meanwhile waits together."""
+    began, gate = threading.Event(), threading.Event()
+    thread.submit(lambda: (began.set(), gate.wait()))
+    assert began.wait(30)
+    return gate
+
+
 class Encoder:
     """The `now` of each query, doubled; counts its batches; fails on a negative one."""
 
@@ -33,9 +41,8 @@ class Encoder:
 
 
 def test_calls_that_wait_together_are_encoded_together(thread: ModelThread) -> None:
-    encoder, gate = Encoder(), threading.Event()
+    encoder, gate = Encoder(), hold(thread)
     encode = batched(encoder)
-    blocked = thread.submit(gate.wait)
 
     def call(n: int) -> float:
         first = float(encode([Query(now=n)])[0])
@@ -43,15 +50,13 @@ def test_calls_that_wait_together_are_encoded_together(thread: ModelThread) -> N
 
     waiting = [thread.submit(lambda n=n: call(n)) for n in range(20)]
     gate.set()
-    assert blocked.result()
     assert [one.result() for one in waiting] == [4.0 * n for n in range(20)]
     assert encoder.batches == [20, 40]
 
 
 def test_a_failing_call_fails_alone(thread: ModelThread) -> None:
-    encoder, gate = Encoder(), threading.Event()
+    encoder, gate = Encoder(), hold(thread)
     encode = batched(encoder)
-    thread.submit(gate.wait)
     waiting = [thread.submit(lambda n=n: float(encode([Query(now=n)])[0])) for n in (1.0, -1.0, 3.0)]
     gate.set()
     assert (waiting[0].result(), waiting[2].result()) == (2.0, 6.0)
@@ -63,8 +68,7 @@ def test_a_failing_call_fails_alone(thread: ModelThread) -> None:
 
 def test_single_calls_do_not_wait_for_bulk_ones(thread: ModelThread) -> None:
     order: list[str] = []
-    gate = threading.Event()
-    thread.submit(gate.wait)
+    gate = hold(thread)
     bulk = [thread.submit(lambda: order.append("bulk"), bulk=True) for _ in range(100)]
     single = thread.submit(lambda: order.append("single"))
     gate.set()
