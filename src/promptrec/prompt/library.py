@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +70,7 @@ class PromptLibrary:
         saved = replace(prompt, version=max(self._numbers(prompt.name), default=0) + 1)
         with new_folder(self.folder / prompt.name / str(saved.version)) as staging:
             write_folder(staging, saved, files or {})
+        self._changed()
         return saved
 
     def load(self, name: str, version: int | None = None) -> Prompt:
@@ -95,17 +98,20 @@ class PromptLibrary:
         """Let `name` resolve to `version`, in one atomic step."""
         self.place(name, version)
         write_json(self.folder / name / "active.json", {"schema_version": SCHEMA_VERSION, "version": version})
+        self._changed()
 
     def set_cold(self, name: str | None) -> None:
         """Let people with few events get the profile prompt `name` by itself, or, with None, no prompt."""
         if name is None:
             (self.folder / COLD).unlink(missing_ok=True)
+            self._changed()
             return
         card = self.card(name, self.active(name))
         if "profile" not in card["card"]:
             raise PromptrecError(f"prompt {name!r} is a {card['kind']} prompt; make one with `tune NAME --profile`")
         below = card["card"]["profile"]["below"]
         write_json(self.folder / COLD, {"schema_version": SCHEMA_VERSION, "name": name, "below": below})
+        self._changed()
 
     def cold_prompt(self, events: int) -> Prompt | None:
         """What a person with so many events gets who named no prompt, or None."""
@@ -124,6 +130,13 @@ class PromptLibrary:
         if (self.folder / COLD).exists() and read_json(self.folder / COLD, "cold prompt")["name"] == name:
             raise PromptrecError(f"prompt {name!r} serves people with few events; run `prompts cold --none` first")
         shutil.rmtree(self.folder / name)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Date the folder, so that a service sees by one look that something within it is new."""
+        if self.folder.is_dir():
+            now = time.time_ns()  # the file system's own clock may stand still for some milliseconds
+            os.utime(self.folder, ns=(now, now))
 
 
 def check_name(name: str) -> None:

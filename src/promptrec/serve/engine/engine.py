@@ -13,6 +13,7 @@ from promptrec.data.describe import FEW
 from promptrec.data.history import Event
 from promptrec.errors import PromptrecError
 from promptrec.index.contract import Kind
+from promptrec.prompt.slots import has_slots
 from promptrec.recommender import Recommendation
 from promptrec.serve.engine.model_thread import ModelThread
 from promptrec.serve.engine.popular import popular
@@ -25,6 +26,7 @@ from promptrec.serve.store import EventStore, StoreUnavailableError
 from promptrec.workspace import Workspace
 
 log = logging.getLogger("promptrec.serve")
+FEW_ITEMS = 50_000  # 32 calls score so many in some 5 ms
 MOST_LIVE = 1_000  # of a person's events in the store, the latest
 
 
@@ -83,7 +85,7 @@ class Engine:
             await asyncio.to_thread(release.recommender.like, "image", options["image"])
         call = lambda: release.recommender.recommend(history, query.request, _prompt(query), query.k, **options)  # noqa: E731
         try:
-            found = await self._model.answer(call, bulk)
+            found = await self._model.answer(call, bulk, brief=not bulk and _brief(query, release))
         except PromptrecError:
             raise
         except Exception:
@@ -108,6 +110,17 @@ class Engine:
             note = "the event store is away; events since the last import are missing"
         HISTORY.observe(time.perf_counter() - before)
         return events, note
+
+
+def _brief(query: RecommendIn, release: Release) -> bool:
+    """Whether ranking takes so little that nobody notices it in the event loop: no reasons, and nothing to encode."""
+    named = (query.prompt,) if isinstance(query.prompt, str) else [share.name for share in query.prompt or ()]
+    return not (
+        query.explain
+        or len(release.recommender.catalogue) > FEW_ITEMS
+        or (query.request is not None and has_slots(query.request))
+        or not release.prompts.slotted.isdisjoint(named)
+    )
 
 
 def decoded(image: str) -> bytes:

@@ -1,9 +1,12 @@
-"""One thread for the model: calls that wait at one moment are computed as one batch.
+"""The model's thread: calls that wait at one moment are computed as one batch.
 
 Each call runs in a greenlet. Where it asks for something that goes faster together it stops; once all calls of the
 round have stopped or ended, the thread computes what they asked for together and lets them go on. So ranking stays
 ordinary code for one call, and no threads fight over the interpreter. Nobody waits for a batch to fill: a round takes
 whatever came while the one before was computed.
+
+Calls that take little are a round in the thread of their event loop, while the model's own is idle: to hand them over
+and back would take as long as they do.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class _Waiting:
     call: Callable[[], Any]
     done: Callable[[Any, Exception | None], None]
     since: float
+    brief: bool = False
 
 
 class ModelThread:
@@ -47,6 +51,7 @@ class ModelThread:
         self._bulk: deque[_Waiting] = deque()
         self._ready = threading.Condition()
         self._closed = False
+        self._idle = threading.Lock()  # held by whoever computes a round
         self._answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
         self._coming: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, bool, asyncio.Future[Any]]]] = {}
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
@@ -65,9 +70,10 @@ class ModelThread:
         self._add([(_Waiting(call, done, time.perf_counter()), bulk)])
         return future
 
-    async def answer(self, call: Callable[[], R], bulk: bool = False) -> R:
+    async def answer(self, call: Callable[[], R], bulk: bool = False, brief: bool = False) -> R:
         """The result of `call`, for a coroutine. Calls that come in one turn of its event loop wake the model's thread
-        once, and the answers of one round wake the event loop once. Raises RuntimeError after `close`.
+        once, and the answers of one round wake the event loop once; brief ones are answered in the event loop, unless
+        others are being computed. Raises RuntimeError after `close`.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
@@ -76,15 +82,24 @@ class ModelThread:
             self._answers.setdefault(loop, []).append((future, result, error))
 
         coming = self._coming.setdefault(loop, [])  # of each loop its own, so that no lock is needed
-        coming.append((_Waiting(call, done, time.perf_counter()), bulk, future))
+        coming.append((_Waiting(call, done, time.perf_counter(), brief), bulk, future))
         if len(coming) == 1:
             loop.call_soon(self._take_in, loop)
         return await future
 
     def _take_in(self, loop: asyncio.AbstractEventLoop) -> None:
         coming = self._coming.pop(loop)
+        brief = [waiting for waiting, _, _ in coming if waiting.brief]
         try:
-            self._add([(waiting, bulk) for waiting, bulk, _ in coming])
+            if len(brief) <= MOST_AT_ONCE and not self._closed and self._idle.acquire(blocking=False):
+                coming = [one for one in coming if not one[0].brief]
+                try:
+                    with torch.inference_mode():
+                        self._round(brief, lambda: _give(self._answers.pop(loop, [])))
+                finally:
+                    self._idle.release()
+            if coming:
+                self._add([(waiting, bulk) for waiting, bulk, _ in coming])
         except RuntimeError as error:
             for *_, future in coming:
                 if not future.done():
@@ -109,7 +124,8 @@ class ModelThread:
         torch.set_num_threads(1)
         with torch.inference_mode():
             while taken := self._take():
-                self._round(taken)
+                with self._idle:
+                    self._round(taken, self._deliver)
 
     def _take(self) -> list[_Waiting]:
         with self._ready:
@@ -118,7 +134,7 @@ class ModelThread:
             single = [self._single.popleft() for _ in range(min(len(self._single), MOST_AT_ONCE))]
             return single + [self._bulk.popleft() for _ in range(min(len(self._bulk), MOST_BULK))]
 
-    def _round(self, taken: list[_Waiting]) -> None:
+    def _round(self, taken: list[_Waiting], deliver: Callable[[], None]) -> None:
         began = time.perf_counter()
         stopped: list[tuple[greenlet, Together[Any, Any], Sequence[Any]]] = []
 
@@ -130,14 +146,14 @@ class ModelThread:
         for waiting in taken:
             QUEUE.observe(began - waiting.since)
             step(greenlet(_answering(waiting)), None)
-        self._deliver()
+        deliver()
         while stopped:
             asking, stopped = stopped, []
             for function in dict.fromkeys(function for _, function, _ in asking):
                 group = [(one, asked) for one, own, asked in asking if own is function]
                 for one, value in zip((one for one, _ in group), _compute(function, group), strict=True):
                     step(one, value)
-            self._deliver()
+            deliver()
         MODEL.observe(time.perf_counter() - began)
 
     def _deliver(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from promptrec.prompt.library import COLD, PromptLibrary
 from promptrec.prompt.prompt import Prompt
+from promptrec.prompt.slots import has_slots
 from promptrec.serve.metrics import CACHE
 from promptrec.workspace import read_json
 
@@ -33,6 +34,9 @@ class LoadedPrompts(PromptLibrary):
                 self._active[name] = super().active(name)
                 self.load(name)
                 self.changed.append(name)
+        texts = ((name, self._known[name, version]) for name, version in self._active.items())
+        #: names of texts that are worded, and so encoded, for each history
+        self.slotted = frozenset(name for name, one in texts if one.kind == "text" and has_slots(one.words))
 
     @property
     def versions_in_use(self) -> dict[str, int]:
@@ -65,7 +69,7 @@ def state(folder: Path) -> State:
     if not folder.is_dir():
         return {}
     found: State = {}
-    with os.scandir(folder) as children:  # every worker looks twice a second, at a thousand prompts as well
+    with os.scandir(folder) as children:
         for child in children:
             if child.name == COLD or (not child.name.startswith(".") and child.is_dir()):
                 about = child.stat()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
+from pathlib import Path
 
 from promptrec.data.dataset import Dataset
 from promptrec.errors import PromptrecError
 from promptrec.index.contract import Kind
 from promptrec.recommender import Recommender, current_backbone
 from promptrec.serve.engine.additions import derived
-from promptrec.serve.engine.prompts import LoadedPrompts, State, state
+from promptrec.serve.engine.prompts import LoadedPrompts
 from promptrec.serve.engine.release import Release
 from promptrec.serve.engine.request_cache import RequestCache
 from promptrec.serve.metrics import BACKBONE, INDEX_RECALL, PROMPTS, REJECTED
@@ -22,7 +23,7 @@ log = logging.getLogger("promptrec.serve")
 POLL = 0.4  # seconds: every worker sees a new release well within a second
 
 
-Signs = tuple[str, object, State]
+Signs = tuple[str, object, object]
 
 
 class Releases:
@@ -115,9 +116,8 @@ class Releases:
 
     def _signs(self) -> Signs:
         """What changes where the workspace has something new: backbone, dataset, prompts."""
-        events = self._workspace.dataset / "events.parquet"
-        dataset = (events.stat().st_ino, events.stat().st_mtime_ns) if events.exists() else None
-        return current_backbone(self._workspace).name, dataset, state(self._workspace.prompts)
+        place = self._workspace
+        return current_backbone(place).name, _dated(place.dataset / "events.parquet"), _dated(place.prompts)
 
     def _watch(self) -> None:
         # The text encoder comes in once the service answers; a request that is sooner waits for it.
@@ -132,6 +132,15 @@ class Releases:
                 self.refresh()
             except StoreUnavailableError as error:
                 log.warning("%s", error)
+
+
+def _dated(path: Path) -> tuple[int, int] | None:
+    """Another value after every change of a file, or of a prompt in the folder; None where there is nothing."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return None
+    return about.st_ino, about.st_mtime_ns
 
 
 def _give_back() -> None:

@@ -34,7 +34,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class Taken(BaseModel):
     """What callers send: a field that is not declared is an error, so that a misspelt one is noticed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", cache_strings="keys")
 
 
 class Given(BaseModel):
