@@ -84,14 +84,22 @@ class ModelThread:
         coming = self._coming.setdefault(loop, [])  # of each loop its own, so that no lock is needed
         coming.append((_Waiting(call, done, time.perf_counter(), brief), bulk, future))
         if len(coming) == 1:
-            loop.call_soon(self._take_in, loop)
+            loop.call_soon(self._take_in, loop, 0)
         return await future
 
-    def _take_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        coming = self._coming.pop(loop)
+    def _take_in(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """before: how many had come a turn ago; where others came since, more may be on their way."""
+        coming = self._coming[loop]
+        if before < len(coming) < MOST_AT_ONCE:
+            loop.call_soon(self._take_in, loop, len(coming))
+            return
+        self._coming[loop] = coming[MOST_AT_ONCE:]
+        if self._coming[loop]:
+            loop.call_soon(self._take_in, loop, 0)
+        coming = coming[:MOST_AT_ONCE]
         brief = [waiting for waiting, _, _ in coming if waiting.brief]
         try:
-            if len(brief) <= MOST_AT_ONCE and not self._closed and self._idle.acquire(blocking=False):
+            if brief and not self._closed and self._idle.acquire(blocking=False):
                 coming = [one for one in coming if not one[0].brief]
                 try:
                     with torch.inference_mode():
