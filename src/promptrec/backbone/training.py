@@ -88,7 +88,7 @@ def train_sequence(
     if settings.factors:
         _start_at_factors(network, split, content, seed)
 
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
     lengths = split.training_lengths()
     validation = some(split.asked("validation").apart(), split.seed)

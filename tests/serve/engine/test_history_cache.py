@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 
 from promptrec.data.history import EMPTY, History
-from promptrec.serve.engine.history_cache import HistoryCache
+from promptrec.serve.engine.history_cache import HistoryCache, Vectors
 
 
 class Network:
@@ -16,9 +15,9 @@ class Network:
     def __init__(self) -> None:
         self.read: list[int] = []
 
-    def __call__(self, histories: Sequence[History]) -> torch.Tensor:
+    def __call__(self, histories: Sequence[History]) -> Vectors:
         self.read.append(len(histories))
-        return torch.tensor([[float(h.rows[-3:].sum()), float(np.nansum(h.times[-3:]))] for h in histories])
+        return np.array([[h.rows[-3:].sum(), np.nansum(h.times[-3:])] for h in histories], dtype=np.float32)
 
 
 def person(*rows: int, time: float = float("nan")) -> History:
@@ -31,7 +30,7 @@ def network() -> Network:
 
 
 def cache(network: Network, most: int = 4) -> HistoryCache:
-    return HistoryCache(network, width=2, length=3, where=torch.device("cpu"), most=most)
+    return HistoryCache(network, width=2, length=3, most=most)
 
 
 def test_a_history_is_read_once_and_each_gets_its_own(network: Network) -> None:

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from promptrec.data.history import History
 from promptrec.serve.metrics import CACHE
 
 MOST_HISTORIES = 20_000  # 5 MB at width 64, and 3 MB of keys
+Vectors = npt.NDArray[np.float32]
 FOUND, MISSED = CACHE.labels("histories", "hit"), CACHE.labels("histories", "miss")
 
 
@@ -23,16 +24,15 @@ class HistoryCache:
 
     def __init__(
         self,
-        compute: Callable[[Sequence[History]], Tensor],
+        compute: Callable[[Sequence[History]], Vectors],
         width: int,
         length: int,
-        where: torch.device,
         most: int = MOST_HISTORIES,
     ) -> None:
         """compute: (b, width) of histories; it reads their latest `length` events, their rows and times."""
         self._compute = compute
         self._length = length
-        self._vectors = torch.empty(most, width, device=where)
+        self._vectors = np.empty((most, width), dtype=np.float32)
         self._places: dict[bytes, int] = {}
         self._keys: list[bytes] = []  # by place, until all places are taken; then what each holds now
         self._next = 0
@@ -41,7 +41,7 @@ class HistoryCache:
     def __len__(self) -> int:
         return len(self._places)
 
-    def vectors(self, histories: Sequence[History]) -> Tensor:
+    def vectors(self, histories: Sequence[History]) -> Vectors:
         """(b, width) what `compute` gives."""
         keys = [self._key(history) for history in histories]
         with self._lock:
@@ -70,7 +70,7 @@ class HistoryCache:
         said = history.rows[-self._length :].tobytes() + history.times[-self._length :].tobytes()
         return blake2b(said, digest_size=16).digest()
 
-    def _keep(self, keys: list[bytes], made: Tensor) -> None:
+    def _keep(self, keys: list[bytes], made: Vectors) -> None:
         most = len(self._vectors)
         with self._lock:
             places = []
