@@ -120,13 +120,13 @@ class Backbone(ABC):
         for prompt, _ in (leaf for query in leaves for leaf in query):
             if prompt is not None:
                 self.check(prompt)
-        counts = torch.tensor([len(query) for query in leaves])
         encoded = self.encode(
             [query.history for query, own in zip(queries, leaves, strict=True) for _ in own],
             [prompt.tensors if prompt else {} for own in leaves for prompt, _ in own],
         )
-        if int(counts.max()) == 1:
+        if len(encoded) == len(queries):
             return encoded
+        counts = torch.tensor([len(query) for query in leaves])
         weights = torch.tensor([weight for own in leaves for _, weight in own], device=encoded.device)
         owner = torch.repeat_interleave(torch.arange(len(queries)), counts).to(encoded.device)
         mixed = torch.zeros(len(queries), encoded.shape[1], device=encoded.device)

@@ -53,12 +53,14 @@ class ExactIndex(ItemIndex):
         greater part of the work is left out, and what prompts ask for again and again is looked up.
         """
         scores = torch.from_numpy(queries)[:, :BLOCK] @ self._first
-        asked = torch.from_numpy(self._of_shifts.add(scores, queries, shifts))
-        for start in range(BLOCK, queries.shape[1], BLOCK):
+        asked = self._of_shifts.add(scores, queries, shifts)
+        prompted = np.flatnonzero(asked[:, BLOCK:].any(axis=1))
+        for start in range(BLOCK, queries.shape[1], BLOCK) if len(prompted) else ():
             block = slice(start, start + BLOCK)
-            speaking = torch.nonzero(asked[:, block].any(dim=1))[:, 0]
+            speaking = prompted[asked[prompted, block].any(axis=1)]
             if len(speaking):
-                scores.index_add_(0, speaking, asked[speaking, block] @ self._tensor[:, block].T)
+                own = torch.from_numpy(asked[speaking, block]) @ self._tensor[:, block].T
+                scores.index_add_(0, torch.from_numpy(speaking), own)
         if len(self.added):
             everything = scores.new_full((len(queries), len(self)), -torch.inf)
             everything[:, : scores.shape[1]] = scores
