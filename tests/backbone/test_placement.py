@@ -75,7 +75,7 @@ def test_a_new_item_stands_among_those_with_its_attributes(
 ) -> None:
     """Texts are noise: the words alone say of what kind a film is."""
     labelled, known = permuted_world(np.arange(45)).catalogue, np.setdiff1d(np.arange(45), world.split.cold)
-    width = trained.item_parts.shape[1]
+    width = trained.network.config.width
     keys = trained.encode_items(known)[:, :width].cpu()
     placed = {}
     for name, catalogue in (("blind", world.catalogue), ("knowing", labelled)):
@@ -88,7 +88,7 @@ def test_a_new_item_stands_among_those_with_its_attributes(
 
 
 def encode(backbone: SequenceBackbone) -> Encode:
-    width = backbone.item_parts.shape[1]
+    width = backbone.network.config.width
     return lambda histories: backbone.encode(histories, [{}] * len(histories))[:, :width]
 
 
@@ -105,7 +105,7 @@ def test_an_item_of_which_nothing_is_known_has_a_place(world: World, trained: Se
     assert trained.placement is not None
     nowhere = np.where(np.isin(np.arange(45), world.split.cold)[:, None], 0 * centre, world.vectors).astype(np.float32)
     keys = trained.over(world.catalogue, nowhere).encode_items()[world.split.cold]
-    width = trained.item_parts.shape[1]
+    width = trained.network.config.width
     base = torch.nn.functional.normalize(trained.placement.base, dim=-1)
     torch.testing.assert_close(keys[:, :width].cpu(), base.expand(len(keys), -1))
 

@@ -24,6 +24,15 @@ def test_numbers_of_very_different_size_keep_their_steps() -> None:
     assert set(Int8Index(items).search(query[None], 20)[0][0]) == set(best)
 
 
+def test_a_query_of_the_first_block_alone_finds_the_same() -> None:
+    items = np.random.default_rng(1).standard_normal((3_000, 200), dtype=np.float32)
+    query = np.random.default_rng(2).standard_normal((2, 200), dtype=np.float32)
+    query[0, 64:] = 0
+    query[1, 65:] = 0
+    for own, found in zip(query, Int8Index(items).search(query, 20)[0], strict=True):
+        assert found.tolist() == np.argsort(-(items @ own))[:20].tolist()
+
+
 @pytest.mark.parametrize("width", [1, 7, 33, 64, 210, 224, 256])
 def test_any_width_is_taken(width: int) -> None:
     items = np.random.default_rng(1).standard_normal((3_000, width), dtype=np.float32)

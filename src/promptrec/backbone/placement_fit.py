@@ -43,7 +43,7 @@ def with_placement(
     """The trained backbone with a placement of new items, fitted on those that were trained on."""
     _, events = training_events(split)
     trained = np.unique(split.histories.rows[events])
-    width = backbone.item_parts.shape[1]
+    width = backbone.network.config.width
     placement = fit_placement(
         split,
         views_of(backbone.catalogue, vectors, others, trained),

@@ -101,8 +101,9 @@ class SequenceBackbone(Backbone):
             there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
             parts.index_add_(0, rows[there], self.network.item_id.weight[there])
             keys = F.normalize(parts, dim=-1)
-            self._place_new_items(parts, keys, rows[there], vectors, others, seen)
-            self.item_parts = parts
+            # What the network reads of an item is its key at its own length, so that of most the length alone is kept.
+            self._apart = self._place_new_items(parts, keys, rows[there], vectors, others, seen)
+            self._lengths, self._read_apart = parts.norm(dim=-1, keepdim=True), parts[self._apart]
             self._keys = torch.cat([keys, space.place(catalogue, vectors, others).to(device())], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
 
@@ -124,29 +125,45 @@ class SequenceBackbone(Backbone):
         vectors: Vectors,
         others: Others | None,
         seen: Mapping[str, torch.Tensor],
-    ) -> None:
+    ) -> torch.Tensor:
         """Give the rows that were not trained on what their contents say, in place. What their own content projects to
-        lacks the id part, most of a trained vector, and ranks them too low."""
+        lacks the id part, most of a trained vector, and ranks them too low.
+
+        Returns the rows (m,), in order, whose part that the network reads points elsewhere than their key."""
         new = torch.ones(len(parts), dtype=torch.bool, device=parts.device)
         new[trained] = False
         rows, old = torch.nonzero(new)[:, 0].cpu(), trained.cpu()
         if not len(rows) or not len(old):
-            return
+            return rows[:0].to(parts.device)
         if self.placement is None:
             contents = [self.space.content(vectors), *(own.cpu() for own in seen.values())]
             parts[new] = mean_of_nearest(contents, rows, old, parts[trained].cpu()).to(parts.device)
             keys[new] = F.normalize(parts[new], dim=-1)
-            return
+            return rows[:0].to(parts.device)
         views = views_of(self.catalogue, vectors, others, old.numpy())
         ranked, plain = self.placement.place(views, rows, old, keys[trained].cpu())
         keys[new] = ranked.to(keys.device)
         parts[new] = plain.to(parts.device) * parts[trained].norm(dim=-1).mean()
+        return rows.to(parts.device)
 
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> SequenceBackbone:
         """The same frozen model over another catalogue: items that are new in it are known by their content."""
         return SequenceBackbone(
             self.network, self.space, self.trained, catalogue, vectors, others, self.words, self.placement
         )
+
+    def read(self, rows: torch.Tensor) -> torch.Tensor:
+        """(n, width) what the network reads of the items at `rows`, before it knows where in a history they stand."""
+        width = self.network.config.width
+        found: torch.Tensor = self._keys[:, :width].index_select(0, rows) * self._lengths.index_select(0, rows)
+        if len(self._apart):
+            place = torch.searchsorted(self._apart, rows).clamp(max=len(self._apart) - 1)
+            found = torch.where((self._apart[place] == rows)[:, None], self._read_apart[place], found)
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        return self._keys.device
 
     @property
     def scale(self) -> float:
@@ -163,7 +180,7 @@ class SequenceBackbone(Backbone):
         for i, own in enumerate(tensors):
             groups.setdefault((own["prefix"].shape[2] if "prefix" in own else 0, "shift" in own), []).append(i)
         parts = [self._encode([histories[i] for i in g], [tensors[i] for i in g]) for g in groups.values()]
-        back = torch.tensor([i for group in groups.values() for i in group]).argsort().to(self.item_parts.device)
+        back = torch.tensor([i for group in groups.values() for i in group]).argsort().to(self.device)
         return torch.cat(parts)[back]
 
     def _encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
@@ -176,9 +193,13 @@ class SequenceBackbone(Backbone):
         The loss of tuning uses them as they are: a shift may lengthen a query, so that a prompt can speak louder
         without silencing the history. No ranking sees the length.
         """
-        rows, times = pad(histories, self.network.config.length, len(self.catalogue))
-        where = self._keys.device
-        encoded = self.network(self.item_parts, rows.to(where), times.to(where), stacked.get("prefix"), last_only=True)
+        nothing, where = len(self.catalogue), self.device
+        rows, times = (own.to(where) for own in pad(histories, self.network.config.length, nothing))
+        there = rows < nothing
+        items = F.pad(self.read(rows[there]), (0, 0, 0, 1))  # nobody's histories may have any
+        places = torch.full_like(rows, len(items))
+        places[there] = torch.arange(len(items) - 1, device=where)
+        encoded = self.network(items, places, times, stacked.get("prefix"), last_only=True)
         queries: torch.Tensor = F.pad(encoded[:, 0], (0, self._keys.shape[1] - encoded.shape[-1]))
         return queries + stacked["shift"] if "shift" in stacked else queries
 
@@ -187,7 +208,7 @@ class SequenceBackbone(Backbone):
         return {"prefix": self.network.input_prefix(vectors)}
 
     def input_vectors(self, rows: Rows) -> torch.Tensor:
-        return self.item_parts[torch.from_numpy(rows).to(self.item_parts.device)]
+        return self.read(torch.from_numpy(rows).to(self.device))
 
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write weights and config.json into an existing folder."""

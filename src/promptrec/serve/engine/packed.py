@@ -45,13 +45,13 @@ class PackedSequence:
             queries[plain, : self._width] = self.cache.vectors([histories[i] for i in plain])
         sizes = {i: own["prefix"].shape[2] for i, own in enumerate(tensors) if "prefix" in own}
         for group in self._groups(histories, sizes):
-            prefix = torch.stack([tensors[i]["prefix"] for i in group]).to(self._backbone.item_parts.device)
+            prefix = torch.stack([tensors[i]["prefix"] for i in group]).to(self._backbone.device)
             queries[group, : self._width] = self._last([histories[i] for i in group], prefix)
         for query, own in zip(queries, tensors, strict=True):
             if "shift" in own:
                 query += own["shift"].float().cpu().numpy()
         queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), EPSILON)
-        return torch.from_numpy(queries).to(self._backbone.item_parts.device)
+        return torch.from_numpy(queries).to(self._backbone.device)
 
     def _plain(self, histories: Sequence[History]) -> Vectors:
         """(b, width) what the network makes of histories without a prompt."""
@@ -77,7 +77,7 @@ class PackedSequence:
 
     def _last(self, histories: Sequence[History], prefix: Tensor | None) -> Vectors:
         """(b, width) the network's output at the last event of each history."""
-        network, where = self._backbone.network, self._backbone.item_parts.device
+        network, where = self._backbone.network, self._backbone.device
         counts = np.array([self._events(history) for history in histories])
         longest, ends = int(counts.max()), counts.cumsum()
         x = self._input(histories, counts, ends)
@@ -102,9 +102,9 @@ class PackedSequence:
 
     def _input(self, histories: Sequence[History], counts: np.ndarray, ends: np.ndarray) -> Tensor:
         """(events, width) what the first layer reads."""
-        network, where = self._backbone.network, self._backbone.item_parts.device
+        network, where = self._backbone.network, self._backbone.device
         rows = np.concatenate([history.rows[-self._length :] if len(history) else NOBODY for history in histories])
-        items = self._backbone.item_parts.index_select(0, torch.from_numpy(rows).to(where))
+        items = self._backbone.read(torch.from_numpy(rows).to(where))
         empty = [int(end) - 1 for end, history in zip(ends, histories, strict=True) if not len(history)]
         if empty:
             items[empty] = 0.0  # a person who did nothing stands at a place without an item
