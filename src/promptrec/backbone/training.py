@@ -15,7 +15,7 @@ from torch.nn import LinearCrossEntropyOptions
 from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.fitting import fit
-from promptrec.backbone.item_words import NO_WORDS, ItemWords
+from promptrec.backbone.item_words import NO_WORDS, ItemWords, words_of_items
 from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
 from promptrec.backbone.placement_fit import with_placement
 from promptrec.backbone.sequence import SequenceBackbone, device, item_content, pad
@@ -116,8 +116,10 @@ def train_sequence(
         partial(_scores, network, content), some(split.asked("test").apart(), split.seed)
     )
     backbone = SequenceBackbone(network, space, catalogue.ids, catalogue, vectors, others, words)
-    placed = with_placement(backbone, split, vectors, others)
     # With one view that tells something there is nothing to weigh: the five nearest find more of Beauty's new items.
+    if not others and not any(words_of_items(catalogue)):
+        return backbone, facts
+    placed = with_placement(backbone, split, vectors, others)
     several = placed.placement is not None and len(placed.placement.views) > 1
     return placed if several else backbone, facts
 
