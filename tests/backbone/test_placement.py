@@ -14,7 +14,7 @@ import torch
 from contracts.world import KINDS, World, permuted_world, query, rows_of
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.placement_fit import Encode, fit_placement, with_placement
-from promptrec.backbone.sequence import SequenceBackbone
+from promptrec.backbone.sequence import SequenceBackbone, item_content
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.training import train_sequence
 from promptrec.backbone.views import views_of, word_vectors
@@ -108,6 +108,24 @@ def test_an_item_of_which_nothing_is_known_has_a_place(world: World, trained: Se
     width = trained.network.config.width
     base = torch.nn.functional.normalize(trained.placement.base, dim=-1)
     torch.testing.assert_close(keys[:, :width].cpu(), base.expand(len(keys), -1))
+
+
+def test_a_placed_item_is_read_at_its_plain_place_and_a_trained_one_at_its_own(
+    world: World, trained: SequenceBackbone
+) -> None:
+    cold, known = world.split.cold, np.setdiff1d(np.arange(45), world.split.cold)
+    width, network = trained.network.config.width, trained.network
+    rows = torch.from_numpy(np.concatenate([known[:3], cold, known[3:]]))
+    own = network.item_vectors(item_content(trained.space, trained.words, world.catalogue, world.vectors, None))
+    read = trained.read(rows)
+    is_cold = torch.from_numpy(np.isin(rows.numpy(), cold))
+    torch.testing.assert_close(read[~is_cold], own[rows[~is_cold]], rtol=1e-4, atol=1e-5)
+    assert trained.placement is not None
+    views = views_of(world.catalogue, world.vectors, None, known)
+    keys = trained.encode_items(known)[:, :width]
+    _, plain = trained.placement.place(views, torch.from_numpy(cold), torch.from_numpy(known), keys)
+    length = own[torch.from_numpy(known)].norm(dim=-1).mean()
+    torch.testing.assert_close(read[is_cold], plain * length, rtol=1e-4, atol=1e-5)
 
 
 def test_it_is_read_as_it_was_saved_and_models_without_one_are_read(

@@ -120,3 +120,44 @@ def test_a_coroutine_that_comes_after_the_end_is_told_so() -> None:
     thread.close()
     with pytest.raises(RuntimeError, match="stopping"):
         asyncio.run(thread.answer(lambda: 1))
+
+
+def test_brief_calls_are_one_round_of_the_event_loop_unless_the_thread_is_at_work(thread: ModelThread) -> None:
+    encoder, here = Encoder(), threading.current_thread().name
+    encode = batched(encoder)
+
+    def call(n: int) -> tuple[str, float]:
+        return threading.current_thread().name, float(encode([Query(now=n)])[0])
+
+    async def ask(count: int) -> list[tuple[str, float]]:
+        return await asyncio.gather(*(thread.answer(lambda n=n: call(n), brief=True) for n in range(count)))
+
+    assert asyncio.run(ask(100)) == [(here, 2.0 * n) for n in range(100)]
+    assert encoder.batches == [64, 36]
+    gate = hold(thread)
+    threading.Timer(0.2, gate.set).start()
+    assert asyncio.run(ask(3)) == [("model", 2.0 * n) for n in range(3)]
+
+
+def test_a_brief_call_that_fails_says_so_and_one_after_the_end_is_refused(thread: ModelThread) -> None:
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(thread.answer(lambda: 1 / 0, brief=True))
+    thread.close()
+    with pytest.raises(RuntimeError, match="stopping"):
+        asyncio.run(thread.answer(lambda: 1, brief=True))
+
+
+def test_calls_on_their_way_join_the_round(thread: ModelThread) -> None:
+    encoder = Encoder()
+    encode = batched(encoder)
+
+    async def ask() -> list[float]:
+        async def later(turns: int) -> float:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return await thread.answer(lambda: float(encode([Query(now=turns)])[0]), brief=True)
+
+        return await asyncio.gather(*(later(turns) for turns in (0, 1, 2)))
+
+    assert asyncio.run(ask()) == [0.0, 2.0, 4.0]
+    assert encoder.batches == [3]

@@ -14,8 +14,10 @@ from conftest import Service, running
 from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary
 from promptrec.recommender import Recommender
+from promptrec.serve.engine import engine
 from promptrec.serve.engine.engine import Engine
 from promptrec.serve.engine.request_cache import RequestCache
+from promptrec.serve.schemas import RecommendIn
 from promptrec.serve.store.sqlite import SqliteStore
 from promptrec.workspace import Workspace, write_json
 
@@ -115,6 +117,46 @@ def test_a_prompt_saved_elsewhere_is_seen_within_a_second(service: Service) -> N
     while service.client.post("/v1/recommend", json=query).status_code == 404:
         assert time.monotonic() - began < 5
     assert time.monotonic() - began < 2  # a second, and room for a busy machine
+
+
+def test_every_change_of_the_library_is_seen(service: Service) -> None:
+    """A version more, another active version, the cold prompt and a deletion change nothing at the folder's top."""
+    library, requests = PromptLibrary(service.workspace / "prompts"), service.engine.current.requests
+    releases, labels = service.engine.releases, [service.engine.current.label]
+
+    def changed() -> bool:
+        releases.refresh()
+        labels.append(service.engine.current.label)
+        return labels[-1] != labels[-2]
+
+    library.save(requests.prompt("war", "mood"))
+    assert changed()
+    library.save(requests.prompt("comedy", "mood"))
+    assert changed()
+    assert service.engine.current.prompts.active("mood") == 2
+    library.activate("mood", 1)
+    assert changed()
+    assert service.engine.current.prompts.active("mood") == 1
+    assert not changed()
+    library.delete("mood")
+    assert changed()
+    assert "mood" not in service.engine.current.prompts.versions_in_use
+
+
+def test_what_may_have_to_be_encoded_is_kept_out_of_the_event_loop(service: Service) -> None:
+    for name, text in (("mood", "war"), ("again", "more like {history}")):
+        service.client.put(f"/v1/prompts/{name}", json={"text": text})
+    release = service.engine.current
+
+    def brief(**asked: object) -> bool:
+        return engine._brief(RecommendIn.model_validate({"history": ["C0"], "explain": False, **asked}), release)
+
+    assert brief()
+    assert brief(prompt="mood", request="war")
+    assert not brief(prompt="again")
+    assert not brief(prompt=[{"name": "mood"}, {"name": "again"}])
+    assert not brief(request="something like {interests}")
+    assert not brief(explain=True)
 
 
 def test_of_items_that_came_only_new_texts_are_encoded(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
