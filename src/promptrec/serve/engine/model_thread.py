@@ -35,7 +35,7 @@ MOST_BULK = 16  # rows of bulk calls in one round, so that single calls never wa
 
 @dataclass(slots=True)
 class _Waiting:
-    """One call; done: takes its result or its error, in the model's thread."""
+    """One call; done: takes its result or its error, in the thread that computed it."""
 
     call: Callable[[], Any]
     done: Callable[[Any, Exception | None], None]
