@@ -122,6 +122,7 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
                 config = uvicorn.Config(app, log_level="warning", **connections.options())
                 uvicorn.Server(config).run(sockets=[listening])
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice, as by systemd, it still closes its store
             if waiting is not None:
                 waiting.close()
 
