@@ -196,7 +196,7 @@ class SequenceBackbone(Backbone):
         nothing, where = len(self.catalogue), self.device
         rows, times = (own.to(where) for own in pad(histories, self.network.config.length, nothing))
         there = rows < nothing
-        items = F.pad(self.read(rows[there]), (0, 0, 0, 1))  # nobody's histories may have any
+        items = F.pad(self.read(rows[there]), (0, 0, 0, 1))  # a row more, where all histories are empty
         places = torch.full_like(rows, len(items))
         places[there] = torch.arange(len(items) - 1, device=where)
         encoded = self.network(items, places, times, stacked.get("prefix"), last_only=True)

@@ -107,12 +107,12 @@ def work(settings: ServeSettings, listening: socket.socket) -> None:
         return app
 
     with held:
+        held.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # after all else is closed
         waiting = None if is_trained(place) else UntilTrained(place, access, service)
         app = waiting or service()
         does = "answers" if waiting is None else "has nothing trained yet and says what to do"
         say(f"promptrec {does} at http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
         sys.setswitchinterval(SWITCH_SECONDS)
-        gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECTED_AFTER)
         # uvicorn finishes what is being answered before it passes the signal on.
@@ -171,10 +171,10 @@ def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
         while started:
             end = signal.sigwait(SUPERVISED) != signal.SIGCHLD
             for pid, status in _ended():
-                age = time.monotonic() - started.pop(pid)
-                if told:
+                since = started.pop(pid, None)  # as a container's first process it inherits others' children too
+                if told or since is None:
                     continue
-                if os.waitstatus_to_exitcode(status) == 2 and age < STOP_SECONDS:
+                if os.waitstatus_to_exitcode(status) == 2 and time.monotonic() - since < STOP_SECONDS:
                     end = failed = True
                 if not end:
                     say(f"worker {pid} ended ({os.waitstatus_to_exitcode(status)}); another takes its place")
@@ -188,7 +188,7 @@ def _supervise(settings: ServeSettings, listening: socket.socket) -> None:
 
 
 def _ended() -> Iterator[tuple[int, int]]:
-    """The workers that have ended, as `os.wait` gives them."""
+    """The children that have ended, as `os.wait` gives them."""
     with contextlib.suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             yield found

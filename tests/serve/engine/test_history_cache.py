@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from promptrec.data.history import EMPTY, History
-from promptrec.serve.engine.history_cache import HistoryCache, Vectors
+from promptrec.index.contract import Vectors
+from promptrec.serve.engine.history_cache import HistoryCache
 
 
 class Network:

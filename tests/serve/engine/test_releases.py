@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,8 @@ def test_what_may_have_to_be_encoded_is_kept_out_of_the_event_loop(service: Serv
     assert not brief(prompt=[{"name": "mood"}, {"name": "again"}])
     assert not brief(request="something like {interests}")
     assert not brief(explain=True)
+    release = replace(release, packed=None)  # as of a language model, which reads a history for a long time
+    assert not brief()
 
 
 def test_of_items_that_came_only_new_texts_are_encoded(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

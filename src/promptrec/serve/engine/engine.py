@@ -113,10 +113,12 @@ class Engine:
 
 
 def _brief(query: RecommendIn, release: Release) -> bool:
-    """Whether ranking takes so little that nobody notices it in the event loop: no reasons, and nothing to encode."""
+    """Whether ranking takes so little that nobody notices it in the event loop: a packed network, no reasons, and
+    nothing to encode."""
     named = (query.prompt,) if isinstance(query.prompt, str) else [share.name for share in query.prompt or ()]
     return not (
-        query.explain
+        release.packed is None
+        or query.explain
         or len(release.recommender.catalogue) > FEW_ITEMS
         or (query.request is not None and has_slots(query.request))
         or not release.prompts.slotted.isdisjoint(named)

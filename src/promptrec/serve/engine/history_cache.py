@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
 
 from promptrec.data.history import History
+from promptrec.index.contract import Vectors
 from promptrec.serve.metrics import CACHE
 
 MOST_HISTORIES = 20_000  # 5 MB at width 64, and 3 MB of keys
-Vectors = npt.NDArray[np.float32]
 FOUND, MISSED = CACHE.labels("histories", "hit"), CACHE.labels("histories", "miss")
 
 

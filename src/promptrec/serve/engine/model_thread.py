@@ -40,6 +40,7 @@ class _Waiting:
     call: Callable[[], Any]
     done: Callable[[Any, Exception | None], None]
     since: float
+    bulk: bool = False
     brief: bool = False
 
 
@@ -53,7 +54,7 @@ class ModelThread:
         self._closed = False
         self._idle = threading.Lock()  # held by whoever computes a round
         self._answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
-        self._coming: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, bool, asyncio.Future[Any]]]] = {}
+        self._coming: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, asyncio.Future[Any]]]] = {}
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
@@ -67,7 +68,7 @@ class ModelThread:
             else:
                 future.set_exception(error)
 
-        self._add([(_Waiting(call, done, time.perf_counter()), bulk)])
+        self._add([_Waiting(call, done, time.perf_counter(), bulk)])
         return future
 
     async def answer(self, call: Callable[[], R], bulk: bool = False, brief: bool = False) -> R:
@@ -82,7 +83,7 @@ class ModelThread:
             self._answers.setdefault(loop, []).append((future, result, error))
 
         coming = self._coming.setdefault(loop, [])  # of each loop its own, so that no lock is needed
-        coming.append((_Waiting(call, done, time.perf_counter(), brief), bulk, future))
+        coming.append((_Waiting(call, done, time.perf_counter(), bulk, brief), future))
         if len(coming) == 1:
             loop.call_soon(self._take_in, loop, 0)
         return await future
@@ -97,7 +98,7 @@ class ModelThread:
         if self._coming[loop]:
             loop.call_soon(self._take_in, loop, 0)
         coming = coming[:MOST_AT_ONCE]
-        brief = [waiting for waiting, _, _ in coming if waiting.brief]
+        brief = [waiting for waiting, _ in coming if waiting.brief]
         try:
             if brief and not self._closed and self._idle.acquire(blocking=False):
                 coming = [one for one in coming if not one[0].brief]
@@ -107,9 +108,9 @@ class ModelThread:
                 finally:
                     self._idle.release()
             if coming:
-                self._add([(waiting, bulk) for waiting, bulk, _ in coming])
+                self._add([waiting for waiting, _ in coming])
         except RuntimeError as error:
-            for *_, future in coming:
+            for _, future in coming:
                 if not future.done():
                     future.set_exception(error)
 
@@ -120,12 +121,12 @@ class ModelThread:
             self._ready.notify()
         self._thread.join()
 
-    def _add(self, coming: Sequence[tuple[_Waiting, bool]]) -> None:
+    def _add(self, coming: Sequence[_Waiting]) -> None:
         with self._ready:
             if self._closed:
                 raise RuntimeError("the service is stopping")
-            for waiting, bulk in coming:
-                (self._bulk if bulk else self._single).append(waiting)
+            for waiting in coming:
+                (self._bulk if waiting.bulk else self._single).append(waiting)
             self._ready.notify()
 
     def _run(self) -> None:

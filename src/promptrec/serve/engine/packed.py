@@ -19,7 +19,8 @@ from torch import Tensor
 from promptrec.backbone.network import Layer, gap_buckets
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.data.history import History
-from promptrec.serve.engine.history_cache import HistoryCache, Vectors
+from promptrec.index.contract import Vectors
+from promptrec.serve.engine.history_cache import HistoryCache
 
 MOST_EVENTS = 768  # at once: what a layer makes of them stays in the processor's cache
 EPSILON = 1e-12  # as torch's normalize has it
