@@ -47,6 +47,7 @@ def train(
     protocol: str = "leave-one-out",
     search: int = 0,
     encoders: Sequence[str] = (),
+    members: int = 1,
 ) -> Recommender:
     """Train a backbone of a kind, `sequence` or `factorization`, and its request encoder, and make them current.
 
@@ -57,6 +58,7 @@ def train(
     search: of how many settings the best on validation is kept; 0 takes the backbone's own.
     encoders: what makes vectors of items, as KIND or KIND:NAME, where it is not the default of its modality. Pictures
     and other files that items name are learnt from where the dataset has some.
+    members: how many `sequence` networks are trained, whose mean is the model: more accurate, as many times the work.
     After each epoch the state is written to `backbone/checkpoint.safetensors`, from which the same training goes on
     where it was cut off; it vanishes when training ends.
     Raises PromptrecError where there is no dataset, or nobody has three events.
@@ -79,7 +81,9 @@ def train(
     belongs = {"data_hash": dataset.hash, "split_hash": split.hash, "seed": seed, "backbone": kind}
     checkpoint = Checkpoint(workspace.backbones / "checkpoint.safetensors", belongs)
     prepared = time.monotonic() - started
-    backbone, facts = train_backbone(kind, split, dataset.catalogue, vectors, seed, checkpoint, search, content.others)
+    backbone, facts = train_backbone(
+        kind, split, dataset.catalogue, vectors, seed, checkpoint, search, content.others, members
+    )
     labels = dataset.manifest.get("labels", {})
     file = vectors_file(workspace.dataset, specs[TEXT], "requests")
     wishes = training_wishes(dataset.catalogue, labels, seed)
@@ -119,8 +123,8 @@ def train(
             like.save(folder)
         index_recall(backbone, split).save(folder / "index.json")
         (folder / "README.md").write_text(model_card(version, dataset, card), encoding="utf-8")
-    for finished in (checkpoint.file, search_file(checkpoint.file)):
-        finished.unlink(missing_ok=True)
+    checkpoint.remove()
+    search_file(checkpoint.file).unlink(missing_ok=True)
     return Recommender.load(workspace.root)
 
 

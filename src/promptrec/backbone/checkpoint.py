@@ -51,6 +51,15 @@ class Checkpoint:
         """The same file, for a training that also has to agree in `more`."""
         return replace(self, belongs={**self.belongs, **more})
 
+    def member(self, number: int) -> Checkpoint:
+        """The file beside this one of the network `number` of an ensemble; of the first, this one."""
+        return replace(self, file=self.file.with_stem(f"{self.file.stem}-{number}")) if number else self
+
+    def remove(self) -> None:
+        """Remove the file and those of other networks."""
+        for file in self.file.parent.glob(f"{self.file.stem}*{self.file.suffix}"):
+            file.unlink(missing_ok=True)
+
     def save(self, run: Run) -> None:
         """Write the run as tensors and, in the file's header, JSON; a kill leaves the old file or the new one."""
         optimizer = run.optimizer.state_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,22 @@ def train_backbone(
     checkpoint: Checkpoint,
     search: int = 0,
     others: Others | None = None,
+    members: int = 1,
 ) -> tuple[Backbone, dict[str, Any]]:
     """The trained, frozen backbone of a name, and what its card says; with `search`, the best of so many settings.
 
-    Raises PromptrecError for an unknown name.
+    members: how many networks are trained, whose mean is the model. Raises PromptrecError for an unknown name, and
+    where the backbone has no ensembles.
     """
     train, suited = _TRAINED[_known(name, "--backbone")]
+    if members < 1:
+        raise PromptrecError(f"--members: expected a number of networks from 1 up, found {members}")
+    if members > 1 and name != DEFAULT_BACKBONE:
+        raise PromptrecError(f"--members: only --backbone {DEFAULT_BACKBONE} has several, found {name}; leave it out")
+    settings = replace(suited(split), members=members)
     if search:
-        return search_settings(train, suited(split), search, split, catalogue, vectors, seed, checkpoint, others)
-    return train(split, catalogue, vectors, seed, checkpoint=checkpoint, others=others)
+        return search_settings(train, settings, search, split, catalogue, vectors, seed, checkpoint, others)
+    return train(split, catalogue, vectors, seed, settings, checkpoint, others)
 
 
 def load_backbone(folder: Path, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> Backbone:

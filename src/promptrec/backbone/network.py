@@ -20,7 +20,8 @@ TEXT = "text"
 @dataclass(frozen=True)
 class NetworkConfig:
     """Sizes and regularisation; the defaults are those that won on validation. modalities: the widths of the vectors of
-    those besides text, by name. words: how many attribute words have a vector of their own."""
+    those besides text, by name. words: how many attribute words have a vector of their own. members: how many networks
+    stand side by side in the width (`ensemble.py`)."""
 
     items: int
     content_width: int
@@ -35,6 +36,7 @@ class NetworkConfig:
     modalities: Mapping[str, int] = field(default_factory=dict)
     modality_dropout: float = 0.2
     words: int = 0
+    members: int = 1
 
 
 class ItemContent(NamedTuple):
@@ -51,6 +53,27 @@ class ItemContent(NamedTuple):
         return ItemContent(self.text[rows], others, words)
 
 
+class MemberNorm(nn.GroupNorm):
+    """Layer norm of each member's share of the width apart."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
+
+
+def layer_norm(config: NetworkConfig) -> nn.Module:
+    return nn.LayerNorm(config.width) if config.members == 1 else MemberNorm(config.members, config.width)
+
+
+def unit(x: Tensor, members: int) -> Tensor:
+    """x (..., width) at length one, to which every member's share adds as much, so that products of two are the mean
+    of the members' cosines."""
+    if members == 1:
+        return F.normalize(x, dim=-1)
+    shares = F.normalize(x.view(*x.shape[:-1], members, x.shape[-1] // members), dim=-1)
+    found: Tensor = shares.flatten(-2) / members**0.5
+    return found
+
+
 class Layer(nn.Module):
     """Pre-norm attention and feed-forward; keys and values may be preceded by a prompt's."""
 
@@ -59,10 +82,10 @@ class Layer(nn.Module):
         width = config.width
         self.heads = config.heads
         self.dropout = config.dropout
-        self.attention_norm = nn.LayerNorm(width)
+        self.attention_norm = layer_norm(config)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.attention_out = nn.Linear(width, width)
-        self.feed_norm = nn.LayerNorm(width)
+        self.feed_norm = layer_norm(config)
         self.feed = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), Dropout(config.dropout), nn.Linear(4 * width, width)
         )
@@ -107,7 +130,7 @@ class SequenceNetwork(nn.Module):
         self.position = nn.Embedding(config.length, width)
         self.gap = nn.Embedding(GAPS, width)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(width)
+        self.norm = layer_norm(config)
         self.drop = Dropout(config.dropout)
         self.content_drop = Dropout(config.content_dropout)
         self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log())
@@ -115,7 +138,7 @@ class SequenceNetwork(nn.Module):
             {name: nn.Linear(size, width, bias=False) for name, size in config.modalities.items()}
         )
         gated = {TEXT: config.content_width, **config.modalities} if config.modalities else {}
-        self.gates = nn.ModuleDict({name: nn.Linear(size, 1) for name, size in gated.items()})
+        self.gates = nn.ModuleDict({name: nn.Linear(size, config.members) for name, size in gated.items()})
         drawn = [self.item_id.weight, self.project_content.weight, *self.project_others.parameters()]
         if config.words:
             self.word = nn.Embedding(config.words + 1, width, padding_idx=config.words)
@@ -157,9 +180,11 @@ class SequenceNetwork(nn.Module):
         if self.training:
             kept = present & (torch.rand(present.shape, device=present.device) > self.config.modality_dropout)
             present = torch.where(kept.any(dim=-1, keepdim=True), kept, present)
-        gates = torch.cat([self.gates[name](own) for name, own in given.items()], dim=-1)
-        weights = gates.masked_fill(~present, -torch.inf).softmax(dim=-1).nan_to_num()
-        return (torch.stack(parts, dim=-1) * weights[:, None]).sum(dim=-1)
+        gates = torch.stack([self.gates[name](own) for name, own in given.items()], dim=-1)  # (n, members, modalities)
+        weights = gates.masked_fill(~present[:, None], -torch.inf).softmax(dim=-1).nan_to_num()
+        members, width = self.config.members, self.config.width
+        shares = torch.stack(parts, dim=-1).view(len(text), members, width // members, len(parts))
+        return (shares * weights[:, :, None]).sum(dim=-1).flatten(1)
 
     def input_prefix(self, tokens: Tensor) -> Tensor:
         """The keys and values (layers, 2, t, width) that vectors (t, width) have when they stand before a history.
@@ -192,7 +217,7 @@ class SequenceNetwork(nn.Module):
         for depth, layer in enumerate(self.layers):
             own = None if prefix is None else prefix[:, depth]
             x = layer(x, mask, own, last_only and depth == len(self.layers) - 1)
-        return F.normalize(self.norm(x), dim=-1)
+        return unit(self.norm(x), self.config.members)
 
 
 def gap_buckets(times: Tensor) -> Tensor:

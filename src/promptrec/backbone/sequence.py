@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from promptrec.backbone.content_space import ContentSpace, known, portions
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.item_words import NO_WORDS, ItemWords, WordsOfItems
-from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
+from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork, unit
 from promptrec.backbone.placement import Placement, mean_of_nearest
 from promptrec.backbone.views import views_of
 from promptrec.content.encoder import Vectors
@@ -100,10 +100,13 @@ class SequenceBackbone(Backbone):
             rows = torch.from_numpy(catalogue.rows(trained)).to(device())
             there = (rows >= 0) & self.network.item_id.weight.any(dim=1)
             parts.index_add_(0, rows[there], self.network.item_id.weight[there])
-            keys = F.normalize(parts, dim=-1)
-            # What the network reads of an item is its key at its own length, so that of most the length alone is kept.
+            keys = unit(parts, config.members)
+            # What the network reads of an item is its key at its own length (that of each member's share), so that of
+            # most the length alone is kept.
             self._apart = self._place_new_items(parts, keys, rows[there], vectors, others, seen)
-            self._lengths, self._read_apart = parts.norm(dim=-1, keepdim=True), parts[self._apart]
+            shares = parts.view(len(parts), config.members, -1)
+            self._lengths = config.members**0.5 * shares.norm(dim=-1, keepdim=True)  # (n, members, 1)
+            self._read_apart = parts[self._apart]
             self._keys = torch.cat([keys, space.place(catalogue, vectors, others).to(device())], dim=-1)
         self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
 
@@ -138,7 +141,7 @@ class SequenceBackbone(Backbone):
         if self.placement is None:
             contents = [self.space.content(vectors), *(own.cpu() for own in seen.values())]
             parts[new] = mean_of_nearest(contents, rows, old, parts[trained].cpu()).to(parts.device)
-            keys[new] = F.normalize(parts[new], dim=-1)
+            keys[new] = unit(parts[new], self.network.config.members)
             return rows[:0].to(parts.device)
         views = views_of(self.catalogue, vectors, others, old.numpy())
         ranked, plain = self.placement.place(views, rows, old, keys[trained].cpu())
@@ -154,8 +157,9 @@ class SequenceBackbone(Backbone):
 
     def read(self, rows: torch.Tensor) -> torch.Tensor:
         """(n, width) what the network reads of the items at `rows`, before it knows where in a history they stand."""
-        width = self.network.config.width
-        found: torch.Tensor = self._keys[:, :width].index_select(0, rows) * self._lengths.index_select(0, rows)
+        width, members = self.network.config.width, self.network.config.members
+        shares = self._keys[:, :width].index_select(0, rows).view(len(rows), members, width // members)
+        found: torch.Tensor = (shares * self._lengths.index_select(0, rows)).flatten(1)
         if len(self._apart):
             place = torch.searchsorted(self._apart, rows).clamp(max=len(self._apart) - 1)
             found = torch.where((self._apart[place] == rows)[:, None], self._read_apart[place], found)

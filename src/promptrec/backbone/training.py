@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -14,9 +14,10 @@ from torch.nn import LinearCrossEntropyOptions
 
 from promptrec.backbone.checkpoint import Checkpoint, Run
 from promptrec.backbone.content_space import ContentSpace
+from promptrec.backbone.ensemble import side_by_side
 from promptrec.backbone.fitting import fit
 from promptrec.backbone.item_words import NO_WORDS, ItemWords, words_of_items
-from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork
+from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork, unit
 from promptrec.backbone.placement_fit import with_placement
 from promptrec.backbone.sequence import SequenceBackbone, device, item_content, pad
 from promptrec.backbone.settings import Settings
@@ -27,6 +28,7 @@ from promptrec.content.items import Others, learnt
 from promptrec.data.catalogue import Catalogue, Rows
 from promptrec.data.history import History
 from promptrec.data.split import Split
+from promptrec.progress import say
 from promptrec.seeding import generator
 
 BATCH = 32
@@ -67,51 +69,21 @@ def train_sequence(
     Items that the split holds out are no wrong answers, and have no id part. checkpoint: where the state is kept after
     each epoch, and found again. others: vectors of the modalities besides text.
     """
-    torch.manual_seed(int(generator(seed, "train").integers(2**31)))
-    rng = generator(seed, "batches")
     settings = settings or suited(split)
-    widths = {name: own.shape[1] for name, own in sorted(learnt(others).items())}
     words = ItemWords.fit(catalogue) if settings.words else NO_WORDS
+    space = ContentSpace.fit(catalogue, vectors, others)
+    content = item_content(space, words, catalogue, vectors, others)
     config = NetworkConfig(
         len(catalogue),
         vectors.shape[1],
-        modalities=widths,
+        modalities={name: own.shape[1] for name, own in sorted(learnt(others).items())},
         words=len(words.words),
         **settings.network,  # type: ignore[arg-type]
     )
-    network = SequenceNetwork(config).to(device())
-    with torch.no_grad():
-        network.item_id.weight[torch.from_numpy(split.cold)] = 0
-    space = ContentSpace.fit(catalogue, vectors, others)
-    content = item_content(space, words, catalogue, vectors, others)
-    known = np.setdiff1d(np.arange(len(catalogue)), split.cold)
-    if settings.factors:
-        _start_at_factors(network, split, content, seed)
-
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
-    lengths = split.training_lengths()
-    validation = some(split.asked("validation").apart(), split.seed)
-    chosen = {
-        "learning_rate": settings.learning_rate,
-        "negatives": settings.negatives if len(catalogue) > FULL_SOFTMAX_ITEMS else "all items",
-        "batch": settings.batch,
-        "epochs": settings.epochs,
-        "factors": settings.factors,
-        "words": settings.words,
-        "patience": PATIENCE,
-        "network": asdict(config),
-    }
-    facts = fit(
-        Run(network, optimizer, schedule, rng, epoch=-1),
-        batches=lambda: _batches(split, lengths, config.length, settings, rng),
-        loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
-        validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
-        epochs=settings.epochs,
-        patience=PATIENCE,
-        checkpoint=None if checkpoint is None else checkpoint.of(settings=chosen),
-    )
-    facts["settings"] = chosen
+    members = [
+        _train_member(member, split, content, config, seed, settings, checkpoint) for member in range(settings.members)
+    ]
+    network, facts = members[0] if len(members) == 1 else _ensemble(members, content, split)
     facts["test_ndcg@10"] = next_item_ndcg(
         partial(_scores, network, content), some(split.asked("test").apart(), split.seed)
     )
@@ -122,6 +94,71 @@ def train_sequence(
     placed = with_placement(backbone, split, vectors, others)
     several = placed.placement is not None and len(placed.placement.views) > 1
     return placed if several else backbone, facts
+
+
+def _train_member(
+    member: int,
+    split: Split,
+    content: ItemContent,
+    config: NetworkConfig,
+    seed: int,
+    settings: Settings,
+    checkpoint: Checkpoint | None,
+) -> tuple[SequenceNetwork, dict[str, Any]]:
+    """A network trained alone; those of an ensemble differ in what is drawn."""
+    number = f" {member}" if member else ""
+    torch.manual_seed(int(generator(seed, f"train{number}").integers(2**31)))
+    rng = generator(seed, f"batches{number}")
+    network = SequenceNetwork(config).to(device())
+    with torch.no_grad():
+        network.item_id.weight[torch.from_numpy(split.cold)] = 0
+    known = np.setdiff1d(np.arange(config.items), split.cold)
+    if settings.factors:
+        _start_at_factors(network, split, content, seed)
+
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
+    lengths = split.training_lengths()
+    validation = some(split.asked("validation").apart(), split.seed)
+    chosen = {
+        "learning_rate": settings.learning_rate,
+        "negatives": settings.negatives if config.items > FULL_SOFTMAX_ITEMS else "all items",
+        "batch": settings.batch,
+        "epochs": settings.epochs,
+        "factors": settings.factors,
+        "words": settings.words,
+        "members": settings.members,
+        "patience": PATIENCE,
+        "network": asdict(config),
+    }
+    facts = fit(
+        Run(network, optimizer, schedule, rng, epoch=-1),
+        batches=lambda: _batches(split, lengths, config.length, settings, rng),
+        loss=lambda histories: _loss(network, content, known, histories, settings.negatives, rng),
+        validate=lambda: next_item_ndcg(partial(_scores, network, content), validation),
+        epochs=settings.epochs,
+        patience=PATIENCE,
+        checkpoint=None if checkpoint is None else checkpoint.member(member).of(settings=chosen),
+    )
+    return network, {**facts, "settings": chosen}
+
+
+def _ensemble(
+    members: Sequence[tuple[SequenceNetwork, dict[str, Any]]], content: ItemContent, split: Split
+) -> tuple[SequenceNetwork, dict[str, Any]]:
+    """The networks side by side, and what a card says of them: points of curves are told apart by `member`."""
+    network = side_by_side([member for member, _ in members])
+    of_all = [facts for _, facts in members]
+    found = next_item_ndcg(partial(_scores, network, content), some(split.asked("validation").apart(), split.seed))
+    say(f"mean of {len(members)} networks: validation NDCG@10 {found:.4f}")
+    return network, {
+        **of_all[0],
+        "best_epoch": [facts["best_epoch"] for facts in of_all],
+        "validation_ndcg@10": found,
+        "members_ndcg@10": [facts["validation_ndcg@10"] for facts in of_all],
+        "curve": [{"member": i, **point} for i, facts in enumerate(of_all) for point in facts["curve"]],
+        "seconds": round(sum(facts["seconds"] for facts in of_all), 1),
+    }
 
 
 def suited(split: Split) -> Settings:
@@ -157,7 +194,7 @@ def _scores(network: SequenceNetwork, content: ItemContent, histories: list[Hist
     items = network.item_vectors(content)
     rows, times = pad(histories, network.config.length, len(items))
     queries = network(items, rows.to(items.device), times.to(items.device), last_only=True)[:, 0]
-    scores: torch.Tensor = queries @ F.normalize(items, dim=-1).T
+    scores: torch.Tensor = queries @ unit(items, network.config.members).T
     return scores
 
 

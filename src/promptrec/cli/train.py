@@ -31,6 +31,9 @@ def train(
         int,
         typer.Option(help="Try so many settings with Optuna and keep the best on validation; 0 takes the defaults."),
     ] = 0,
+    members: Annotated[
+        int, typer.Option(help="Networks to train, whose mean is the model: more accurate, as many times the work.")
+    ] = 1,
     encoder: Annotated[
         list[str] | None,
         typer.Option(help="What makes vectors of items where not the default: KIND or KIND:MODEL; may be repeated."),
@@ -44,7 +47,7 @@ def train(
     import promptrec.training
 
     if backbone == "language":
-        _only_words(items_out, split, search, encoder)
+        _only_words(items_out, split, search, members, encoder)
         recommender = promptrec.language_training.train_language(Workspace(workspace), model, people_out, seed, lexical)
         facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
         show(facts, as_json, [f"frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
@@ -52,14 +55,20 @@ def train(
     if model is not None:
         raise PromptrecError(f"--model: it is for --backbone language, found --backbone {backbone}; leave it out")
     recommender = promptrec.training.train(
-        Workspace(workspace), people_out, seed, lexical, backbone, items_out, split, search, encoder or ()
+        Workspace(workspace), people_out, seed, lexical, backbone, items_out, split, search, encoder or (), members
     )
     facts = {"backbone": recommender.backbone.name, "fingerprint": recommender.backbone.fingerprint}
     show(facts, as_json, [f"trained and frozen: {facts['backbone']} {facts['fingerprint'][:12]}"])
 
 
-def _only_words(items_out: float, split: str, search: int, encoder: list[str] | None) -> None:
-    given = {"--items-out": items_out, "--split": split != "leave-one-out", "--search": search, "--encoder": encoder}
+def _only_words(items_out: float, split: str, search: int, members: int, encoder: list[str] | None) -> None:
+    given = {
+        "--items-out": items_out,
+        "--split": split != "leave-one-out",
+        "--search": search,
+        "--members": members != 1,
+        "--encoder": encoder,
+    }
     for option, there in given.items():
         if there:
             raise PromptrecError(f"{option}: the language backbone is not trained on events; leave it out")

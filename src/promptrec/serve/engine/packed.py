@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from promptrec.backbone.network import Layer, gap_buckets
+from promptrec.backbone.network import Layer, gap_buckets, unit
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.data.history import History
 from promptrec.index.contract import Vectors
@@ -98,7 +98,7 @@ class PackedSequence:
                 x = _layer(layer, x, padded, there, later, own)
             else:
                 x = _last_layer(layer, x, first + lengths - 1, padded, beyond, own)
-        last: Vectors = F.normalize(network.norm(x), dim=-1).float().cpu().numpy()
+        last: Vectors = unit(network.norm(x), network.config.members).float().cpu().numpy()
         return last
 
     def _input(self, histories: Sequence[History], counts: np.ndarray, ends: np.ndarray) -> Tensor:
