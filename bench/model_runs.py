@@ -169,7 +169,7 @@ def ours(bench: Bench, part: str, data: str, seed: int, *options: str) -> list[R
             "from promptrec.cli import main; main()"
         )
         command = [sys.executable, "-c", short, *command[1:]]
-    row = {"model": "promptrec sequence", "data": data, "seed": seed, "setting": "default"}
+    row = {"model": "promptrec sequence", "data": data, "seed": seed, "setting": " ".join(options) or "default"}
     row |= measured(command, bench.work / f"{part}.log")
     recommender = Recommender.load(place.root)
     card = json.loads((place.root / "backbone" / "current").read_text())["version"]
@@ -248,10 +248,10 @@ def peer(bench: Bench, part: str, data: str, library: str, setting: str, options
     return [{"model": name, "data": data, "seed": 0, "setting": setting, "whole": spent, **found, **summed_up(values)}]
 
 
-def cold(bench: Bench, part: str, full: Path) -> list[Row]:
+def cold(bench: Bench, part: str, full: Path, *options: str) -> list[Row]:
     """5% of Beauty's items held out; warm ones are compared with the model of `full`, trained on all items, for the
     people who have none of the items that were held out."""
-    rows = ours(bench, part, "beauty", 0, "--items-out", "0.05")
+    rows = ours(bench, part, "beauty", 0, *options, "--items-out", "0.05")
     recommender = Recommender.load(bench.work / part)
     split, catalogue = recommender.split, recommender.catalogue
     everything = Recommender.load(full).backbone
@@ -263,7 +263,7 @@ def cold(bench: Bench, part: str, full: Path) -> list[Row]:
     for name, scorer in (("promptrec sequence", recommender.backbone), ("the same with a content slot", slot)):
         values = {"recall@10": of_ranks(ranked(scorer, asked, catalogue))["hr@10"]}
         on_warm = float(of_ranks(ranked(scorer, warm, catalogue))["ndcg@10"].mean())
-        row = {**rows[0], "model": name, "setting": "5% of the items out", **summed_up(values, asked.people)}
+        row = {**rows[0], "model": name, **summed_up(values, asked.people)}
         rows.append({**row, "warm ndcg@10": on_warm, "warm ndcg@10 of all items": reference, "cold": len(asked)})
     return rows[1:]
 
