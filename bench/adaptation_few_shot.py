@@ -36,6 +36,7 @@ from promptrec.evaluate.significance import bootstrap_interval, paired_differenc
 from promptrec.prompt.prompt import Prompt
 from promptrec.tune.gradient import LOUDNESS
 from promptrec.tune.objective import Objective
+from promptrec.tune.search import BUDGET, words_for
 from promptrec.tune.start import Start, start_of
 from promptrec.tune.task import Task
 from promptrec.tune.tune import descent_of
@@ -119,7 +120,14 @@ def prompts(
     def words() -> Prompt:
         return max((loud(part) for part in LOUDNESS), key=lambda p: choosing.ndcg(steered(p, choosing)[0]).mean())
 
+    def searched() -> Prompt:
+        return own.requests.prompt(words_for(own, task, None, seed, BUDGET, candidates=candidates)[0].sentence)
+
     found = {"words": timed(words)}
+    if len(task.training) < LARGE:
+        prompt, seconds = found["searched words"] = timed(searched)
+        further, more = tuned(Start(replace(prompt, kind="soft")), "directions")
+        found["searched words, then directions"] = further, seconds + more
     found["directions"] = tuned(silent, "directions")
     found["shift"] = tuned(silent, "shift")
     if len(task.training) < LARGE:
