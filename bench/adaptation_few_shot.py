@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from adaptation_world import (
     recommender,
     rows_among,
 )
+from promptrec.data.examples import Examples
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.prompt import Prompt
 from promptrec.tune.gradient import LOUDNESS
@@ -42,7 +44,8 @@ from promptrec.tune.task import Task
 from promptrec.tune.tune import descent_of
 
 SIZES = (16, 64, 512, 4_096)
-RIVALS = ("full", "lora", "last layer", "scratch")
+RIVALS = ("full", "lora", "last layer", "joint", "scratch")
+SHARED_CHOOSING = 500  # validation examples of each scenario that choose the shared prefix
 LARGE = 4_096  # where the question is what full fine-tuning has to offer, at what cost: no other rival, one prefix
 QUICK = 0.2  # of full fine-tuning's time
 Scores = list[torch.Tensor]
@@ -131,14 +134,33 @@ def prompts(
     found["directions"] = tuned(silent, "directions")
     found["shift"] = tuned(silent, "shift")
     if len(task.training) < LARGE:
+        found["input"] = tuned(silent, "input")
         found["prefix"] = tuned(silent, "prefix")
+        common = shared_prefix(len(task.training), seed)
+        if "prefix" in common.tensors:  # else those who choose liked silence best
+            found["low-rank of a shared prefix"] = tuned(Start(common, common), "low-rank")
     prompt, seconds = tuned(Start(found["directions"][0]), "prefix")
     found["directions, then prefix"] = prompt, seconds + found["directions"][1]
     return found
 
 
+@cache
+def shared_prefix(size: int, seed: int) -> Prompt:
+    """A prefix tuned on the examples of all scenarios, among all items: what low-rank updates are of."""
+    tasks = [examples_of(scenario, size, seed) for scenario in SCENARIOS.values()]
+    choosing = [drawn(task.validation, SHARED_CHOOSING, "shared") for task in tasks]
+    together = replace(tasks[0], training=joined([task.training for task in tasks]), validation=joined(choosing))
+    silent = start_of(recommender(), "shared", None, (), None)
+    return descent_of(recommender(), together, silent, "prefix", Objective(), seed).prompt
+
+
+def joined(parts: Sequence[Examples]) -> Examples:
+    people, positions = (np.concatenate([getattr(part, own) for part in parts]) for own in ("people", "positions"))
+    return replace(parts[0], people=people, positions=positions)
+
+
 def steered(prompt: Prompt | None, *asked: Asked) -> Scores:
-    tensors, keys = (prompt.tensors if prompt else {}), backbone().encode_items()
+    tensors, keys = (prompt.flat()[0][0].tensors if prompt else {}), backbone().encode_items()
 
     def queries(one: Asked) -> torch.Tensor:
         if "prefix" not in tensors:
