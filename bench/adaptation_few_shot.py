@@ -1,8 +1,9 @@
 """Scenarios with few examples: prompts of every kind against fine-tuning, training anew and counting.
 
 All methods have the same examples, the same candidates and the same validation people; what they choose by them is the
-step, and for prompts which one ("the chosen prompt", and "the quick prompt" among those that took no more than a fifth
-of full fine-tuning's time). Seconds are of one processor, so that other work on the machine does not count.
+step or the words, and for prompts which one ("the chosen prompt", and "the quick prompt" among those that took no more
+than a fifth of full fine-tuning's time). Only the shared prefix knows more, the examples of all scenarios, so that what
+begins at it is never the chosen prompt. Seconds are of one processor, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from promptrec.tune.tune import descent_of
 
 SIZES = (16, 64, 512, 4_096)
 RIVALS = ("full", "lora", "last layer", "joint", "scratch")
+SHARED = "low-rank of a shared prefix"
 SHARED_CHOOSING = 500  # validation examples of each scenario that choose the shared prefix
 LARGE = 4_096  # where the question is what full fine-tuning has to offer, at what cost: no other rival, one prefix
 QUICK = 0.2  # of full fine-tuning's time
@@ -85,7 +87,7 @@ def few_shot(name: str, size: int, seed: int = SEED) -> dict[str, Any]:
         took(method, scores, rate=RATES[method], **cost)
     took("item kNN in the scenario", item_knn(task.training, choosing, [tested]))
     took("popularity in the scenario", popularity(task.training, choosing, [tested]))
-    names = [f"prompt: {method}" for method in made]
+    names = [f"prompt: {method}" for method in made if method != SHARED]
     chosen = max(names, key=lambda method: found[method]["validation"])
     most = QUICK * found["full"]["seconds"]
     quick = max(
@@ -124,7 +126,8 @@ def prompts(
         return max((loud(part) for part in LOUDNESS), key=lambda p: choosing.ndcg(steered(p, choosing)[0]).mean())
 
     def searched() -> Prompt:
-        return own.requests.prompt(words_for(own, task, None, seed, BUDGET, candidates=candidates)[0].sentence)
+        asked = replace(task, validation=choosing.examples)
+        return own.requests.prompt(words_for(own, asked, None, seed, BUDGET, candidates=candidates)[0].sentence)
 
     found = {"words": timed(words)}
     if len(task.training) < LARGE:
@@ -138,7 +141,7 @@ def prompts(
         found["prefix"] = tuned(silent, "prefix")
         common = shared_prefix(len(task.training), seed)
         if "prefix" in common.tensors:  # else those who choose liked silence best
-            found["low-rank of a shared prefix"] = tuned(Start(common, common), "low-rank")
+            found[SHARED] = tuned(Start(common, common), "low-rank")
     prompt, seconds = tuned(Start(found["directions"][0]), "prefix")
     found["directions, then prefix"] = prompt, seconds + found["directions"][1]
     return found
