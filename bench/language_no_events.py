@@ -24,8 +24,9 @@ from promptrec.tune.task import task_of
 from promptrec.tune.validation import Questions as Asked
 from result import goal
 
-# How many events of people held out choose a step and a way, how many test, and how many choose among written prompts.
-SIZES = {"courses": (60, 120, 4), "beauty": (2_000, 1_500, 400)}
+# How many events of people held out choose a step, how many test, how many choose among written prompts, and how many
+# others choose between the ways to tune.
+SIZES = {"courses": (60, 120, 4, 60), "beauty": (2_000, 1_500, 400, 1_000)}
 EARLY = "event_number > 1 AND event_number <= 4"  # a new catalogue has people with one to three events
 TIMED = 2_000
 WRITTEN = {
@@ -54,18 +55,20 @@ def beauty_files(_: Path) -> list[str]:
 def no_events(name: str, model: str, source: Callable[[Path], list[str]], seeds: tuple[int, ...]) -> dict[str, Any]:
     recommender = workspace(name, model, source)
     backbone, rows = recommender.backbone, []
-    choosing, asked, choosing_written = SIZES[name]
+    choosing, asked, choosing_written, choosing_way = SIZES[name]
     remember(backbone)
     task = task_of(recommender, EARLY, None, None, 0)
-    some = {"validation": (task.validation, choosing), "test": (task.test, asked)}
+    some = {"validation": (task.validation, choosing + choosing_way), "test": (task.test, asked)}
     drawn = {
         role: examples.take(np.sort(generator(0, f"bench {role}").permutation(len(examples))[:most]))
         for role, (examples, most) in some.items()
     }
+    rest, steps = drawn["validation"].take(np.arange(choosing_way)), np.arange(choosing_way, len(drawn["validation"]))
+    drawn["validation"] = drawn["validation"].take(steps)
     test = Asked(backbone, drawn["test"])
     usual = content_similarity(recommender, drawn["validation"], drawn["test"])
     untuned = test.ndcg(None)
-    deciding = Asked(backbone, drawn["validation"])
+    deciding = Asked(backbone, rest)
     choose = Asked(backbone, drawn["validation"].take(np.arange(choosing_written)))
     written = {text: choose.ndcg(recommender.requests.prompt(text)).mean() for text in WRITTEN[name]}
     best = max(written, key=lambda text: written[text])
