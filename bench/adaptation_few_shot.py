@@ -1,8 +1,9 @@
 """Scenarios with few examples: prompts of every kind against fine-tuning, training anew and counting.
 
 All methods have the same examples, the same candidates and the same validation people; what they choose by them is the
-step, and for prompts which one ("the chosen prompt", and "the quick prompt" among those that took no more than a fifth
-of full fine-tuning's time). Seconds are of one processor, so that other work on the machine does not count.
+step or the words, and for prompts which one ("the chosen prompt", and "the quick prompt" among those that took no more
+than a fifth of full fine-tuning's time). Only the shared prefix knows more, the examples of all scenarios, so that what
+begins at it is never the chosen prompt. Seconds are of one processor, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,16 +34,20 @@ from adaptation_world import (
     recommender,
     rows_among,
 )
+from promptrec.data.examples import Examples
 from promptrec.evaluate.significance import bootstrap_interval, paired_difference
 from promptrec.prompt.prompt import Prompt
 from promptrec.tune.gradient import LOUDNESS
 from promptrec.tune.objective import Objective
+from promptrec.tune.search import BUDGET, words_for
 from promptrec.tune.start import Start, start_of
 from promptrec.tune.task import Task
 from promptrec.tune.tune import descent_of
 
 SIZES = (16, 64, 512, 4_096)
-RIVALS = ("full", "lora", "last layer", "scratch")
+RIVALS = ("full", "lora", "last layer", "joint", "scratch")
+SHARED = "low-rank of a shared prefix"
+SHARED_CHOOSING = 500  # validation examples of each scenario that choose the shared prefix
 LARGE = 4_096  # where the question is what full fine-tuning has to offer, at what cost: no other rival, one prefix
 QUICK = 0.2  # of full fine-tuning's time
 Scores = list[torch.Tensor]
@@ -81,7 +87,7 @@ def few_shot(name: str, size: int, seed: int = SEED) -> dict[str, Any]:
         took(method, scores, rate=RATES[method], **cost)
     took("item kNN in the scenario", item_knn(task.training, choosing, [tested]))
     took("popularity in the scenario", popularity(task.training, choosing, [tested]))
-    names = [f"prompt: {method}" for method in made]
+    names = [f"prompt: {method}" for method in made if method != SHARED]
     chosen = max(names, key=lambda method: found[method]["validation"])
     most = QUICK * found["full"]["seconds"]
     quick = max(
@@ -119,18 +125,45 @@ def prompts(
     def words() -> Prompt:
         return max((loud(part) for part in LOUDNESS), key=lambda p: choosing.ndcg(steered(p, choosing)[0]).mean())
 
+    def searched() -> Prompt:
+        asked = replace(task, validation=choosing.examples)
+        return own.requests.prompt(words_for(own, asked, None, seed, BUDGET, candidates=candidates)[0].sentence)
+
     found = {"words": timed(words)}
+    if len(task.training) < LARGE:
+        prompt, seconds = found["searched words"] = timed(searched)
+        further, more = tuned(Start(replace(prompt, kind="soft")), "directions")
+        found["searched words, then directions"] = further, seconds + more
     found["directions"] = tuned(silent, "directions")
     found["shift"] = tuned(silent, "shift")
     if len(task.training) < LARGE:
+        found["input"] = tuned(silent, "input")
         found["prefix"] = tuned(silent, "prefix")
+        common = shared_prefix(len(task.training), seed)
+        if "prefix" in common.tensors:  # else those who choose liked silence best
+            found[SHARED] = tuned(Start(common, common), "low-rank")
     prompt, seconds = tuned(Start(found["directions"][0]), "prefix")
     found["directions, then prefix"] = prompt, seconds + found["directions"][1]
     return found
 
 
+@cache
+def shared_prefix(size: int, seed: int) -> Prompt:
+    """A prefix tuned on the examples of all scenarios, among all items: what low-rank updates are of."""
+    tasks = [examples_of(scenario, size, seed) for scenario in SCENARIOS.values()]
+    choosing = [drawn(task.validation, SHARED_CHOOSING, "shared") for task in tasks]
+    together = replace(tasks[0], training=joined([task.training for task in tasks]), validation=joined(choosing))
+    silent = start_of(recommender(), "shared", None, (), None)
+    return descent_of(recommender(), together, silent, "prefix", Objective(), seed).prompt
+
+
+def joined(parts: Sequence[Examples]) -> Examples:
+    people, positions = (np.concatenate([getattr(part, own) for part in parts]) for own in ("people", "positions"))
+    return replace(parts[0], people=people, positions=positions)
+
+
 def steered(prompt: Prompt | None, *asked: Asked) -> Scores:
-    tensors, keys = (prompt.tensors if prompt else {}), backbone().encode_items()
+    tensors, keys = (prompt.flat()[0][0].tensors if prompt else {}), backbone().encode_items()
 
     def queries(one: Asked) -> torch.Tensor:
         if "prefix" not in tensors:

@@ -175,9 +175,11 @@ def ours(bench: Bench, part: str, data: str, seed: int, *options: str) -> list[R
     card = json.loads((place.root / "backbone" / "current").read_text())["version"]
     facts = json.loads((place.root / "backbone" / str(card) / "config.json").read_text())["card"]
     row |= {name: facts[name] for name in ("preparation_seconds", "validation_ndcg@10", "best_epoch", "curve")}
-    resumed = re.search(r"training goes on after epoch (\d+)", (bench.work / f"{part}.log").read_text())
+    log = (bench.work / f"{part}.log").read_text()
+    resumed = re.findall(r"checkpoint-?(\d*)\.safetensors: training goes on after epoch (\d+)", log)
     if resumed:  # the run before was cut off; its epochs count
-        before = next(point["seconds"] for point in facts["curve"] if point["epoch"] == int(resumed[1]))
+        last = {(int(member or 0), int(epoch)) for member, epoch in resumed}
+        before = sum(p["seconds"] for p in facts["curve"] if (p.get("member", 0), p["epoch"]) in last)
         row |= {"seconds": row["seconds"] + before, "resumed_after": before}
     split = Split.of(recommender.dataset.histories, seed, people_out=0.0)
     if "--items-out" in options:

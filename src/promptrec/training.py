@@ -59,14 +59,18 @@ def train(
     encoders: what makes vectors of items, as KIND or KIND:NAME, where it is not the default of its modality. Pictures
     and other files that items name are learnt from where the dataset has some.
     members: how many `sequence` networks are trained, whose mean is the model: more accurate, as many times the work.
-    After each epoch the state is written to `backbone/checkpoint.safetensors`, from which the same training goes on
-    where it was cut off; it vanishes when training ends.
+    After each epoch the state is written to `backbone/checkpoint.safetensors`, of further networks to files beside it,
+    from which the same training goes on where it was cut off; they vanish when training ends.
     Raises PromptrecError where there is no dataset, or nobody has three events.
     """
     started = time.monotonic()
     checked_share(lexical)
     if search < 0:
         raise PromptrecError(f"--search: expected a number of settings from 0 up, found {search}")
+    if members < 1:
+        raise PromptrecError(f"--members: expected a number of networks from 1 up, found {members}")
+    if members > 1 and kind != DEFAULT_BACKBONE:
+        raise PromptrecError(f"--members: only --backbone {DEFAULT_BACKBONE} has several, found {kind}; leave it out")
     dataset = Dataset.load(workspace.dataset)
     split = Split.of(dataset.histories, seed, people_out, items_out, protocol)
     if not len(split.asked("validation").apart()):
@@ -162,9 +166,12 @@ def index_recall(backbone: Backbone, split: Split) -> Manifest:
 
 
 def model_card(version: int, dataset: Dataset, card: dict[str, Any]) -> str:
-    curve, settings = card["curve"], dict(card["settings"])
+    settings = dict(card["settings"])
     rows = {**settings.pop("network"), **settings}
-    losses = [point["loss"] for point in curve if point["loss"] is not None]
+    members = settings.get("members", 1)
+    each = " of each network" if members > 1 else ""
+    epochs = " and ".join(str(epoch) for epoch in np.atleast_1d(card["best_epoch"]))
+    curves = "\n".join(plotted_curve(card["curve"], member) for member in range(members))
     others = {name: spec for name, spec in card["encoders"].items() if name not in (TEXT, *TEXTS_APART)}
     seen = "".join(f" and `{spec}` vectors of `{name}`" for name, spec in others.items())
     return f"""# {card["backbone"]} backbone, version {version}
@@ -176,7 +183,7 @@ split hash `{card["split_hash"][:16]}`), seed {card["seed"]}, {card["people_out"
 
 | {card["protocol"]}, full catalogue, seen items out | NDCG@10 |
 |---|---|
-| validation (chose epoch {card["best_epoch"]}) | {card["validation_ndcg@10"]:.4f} |
+| validation (chose epoch {epochs}) | {card["validation_ndcg@10"]:.4f} |
 | test | {card["test_ndcg@10"]:.4f} |
 
 Items are learnt from their ids and from `{card["text_encoder"]}` vectors of their texts{seen}. The parameters are
@@ -184,17 +191,26 @@ frozen: prompts steer the model, nothing changes it.
 
 ## Curve
 
-    validation NDCG@10  {plotted([point["validation_ndcg@10"] for point in curve])}
-    training loss       {plotted(losses)}
+{curves}
 
 A character an epoch, from the lowest value to the highest; `config.json` has the numbers.
 
-## Settings
+## Settings{each}
 
 | setting | value |
 |---|---|
 {chr(10).join(f"| {name} | {value} |" for name, value in rows.items())}
 """
+
+
+def plotted_curve(curve: Sequence[Mapping[str, Any]], member: int) -> str:
+    """Two lines: validation and loss of one network; points of a model with several say whose they are."""
+    own = [point for point in curve if point.get("member", 0) == member]
+    losses = [point["loss"] for point in own if point["loss"] is not None]
+    return (
+        f"    validation NDCG@10  {plotted([point['validation_ndcg@10'] for point in own])}\n"
+        f"    training loss       {plotted(losses)}"
+    )
 
 
 def plotted(values: list[float]) -> str:

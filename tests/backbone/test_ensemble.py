@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 import torch.nn.functional as F
 
+from contracts.backbone import BackboneContract
 from contracts.world import World, permuted_world, small_world
 from promptrec.backbone import training
 from promptrec.backbone.checkpoint import Checkpoint
@@ -23,7 +25,9 @@ from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwo
 from promptrec.backbone.sequence import SequenceBackbone, item_content
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.training import train_sequence
+from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import EMPTY
+from promptrec.recommender import Recommender
 from promptrec.serve.engine.packed import PackedSequence
 from promptrec.training import train
 from promptrec.workspace import Workspace
@@ -73,6 +77,9 @@ def test_its_scores_are_the_mean_of_theirs(members: int) -> None:
         queries = together(items, rows, times, prefix)
         torch.testing.assert_close(queries.norm(dim=-1), torch.ones(7, 5))
         torch.testing.assert_close(queries @ shares.T, torch.stack(cosines).mean(dim=0))
+    scales = torch.stack([network.log_scale.exp() for network in own])
+    assert scales.std() > 0
+    torch.testing.assert_close(together.log_scale.exp(), scales.mean())
     tokens = [torch.randn(3, 8) for _ in own]
     alone = [network.input_prefix(one) for network, one in zip(own, tokens, strict=True)]
     torch.testing.assert_close(together.input_prefix(torch.cat(tokens, dim=-1)), torch.cat(alone, dim=-1))
@@ -108,7 +115,12 @@ def test_it_is_saved_read_and_served_as_it_is(
     right = backbone.encode(people, [{}] * len(people))
     assert torch.equal(again.encode(people, [{}] * len(people)), right)
     assert isinstance(again, SequenceBackbone)
-    torch.testing.assert_close(PackedSequence(again).encode(people, [{}] * len(people)), right, rtol=1e-4, atol=1e-5)
+    shape = again.prompt_shape
+    prefix = {"prefix": torch.randn(shape.layers, 2, shape.tokens, shape.width)}
+    for tensors in ({}, prefix):
+        right = backbone.encode(people, [tensors] * len(people))
+        packed = PackedSequence(again).encode(people, [tensors] * len(people))
+        torch.testing.assert_close(packed, right, rtol=1e-4, atol=1e-5)
 
 
 def test_it_scores_as_the_evaluation_of_training_did(
@@ -142,6 +154,7 @@ def test_a_training_that_was_cut_off_goes_on_in_the_network_where_it_was(
 
     checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", {"data_hash": "d"})
     monkeypatch.setattr(training, "next_item_ndcg", cut_off)
+    (tmp_path / "checkpoint-mine.safetensors").touch()
     given = (world.split, world.catalogue, world.vectors, 0, SHORT, checkpoint)
     with pytest.raises(CutOffError):
         train_sequence(*given)
@@ -152,7 +165,43 @@ def test_a_training_that_was_cut_off_goes_on_in_the_network_where_it_was(
     assert train_sequence(*given)[0].fingerprint == made[0].fingerprint
     assert len(seen) == 3, "an epoch of the second network and two of the third"
     checkpoint.remove()
-    assert not list(tmp_path.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint-mine.safetensors"]
+
+
+class TestEnsemble(BackboneContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+        root = Workspace(tmp_path_factory.mktemp("ensemble"))
+        small_world().save(root.dataset)
+        return train(root, members=2)
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_new_items_are_read_at_the_lengths_of_each_network(placed: bool, tmp_path: Path) -> None:
+    """A network whose trained items are ten times as long reads new ones ten times as long, too."""
+    small_world().save(Workspace(tmp_path).dataset)
+    own = train(Workspace(tmp_path), members=2)
+    trained = own.backbone
+    assert isinstance(trained, SequenceBackbone)
+    assert trained.placement is not None
+    state = {name: weight.clone() for name, weight in trained.network.state_dict().items()}
+    width = trained.network.config.width // 2
+    for name in ("item_id.weight", "word.weight"):
+        if name in state:
+            state[name][:, width:] *= 10
+    state["project_content.weight"][width:] *= 10
+    network = SequenceNetwork(trained.network.config)
+    network.load_state_dict(state)
+    items = own.catalogue.items
+    catalogue = Catalogue(items.vstack(items[[0]].with_columns(id=pl.lit("C0 again"))))
+    vectors = np.concatenate([own.vectors, own.vectors[:1]])
+    placement = trained.placement if placed else None
+    louder = SequenceBackbone(
+        network, trained.space, trained.trained, catalogue, vectors, None, trained.words, placement
+    )
+    new = louder.read(torch.tensor([len(items)]))[0]
+    assert 5 < new[width:].norm() / new[:width].norm() < 20
 
 
 def test_train_makes_one_that_answers_requests(tmp_path: Path) -> None:
@@ -161,7 +210,10 @@ def test_train_makes_one_that_answers_requests(tmp_path: Path) -> None:
     assert not list((tmp_path / "backbone").glob("checkpoint*"))
     config = json.loads((tmp_path / "backbone" / "1" / "config.json").read_text())
     assert config["network"]["members"] == config["card"]["settings"]["members"] == 2
-    assert "| members | 2 |" in (tmp_path / "backbone" / "1" / "README.md").read_text()
+    card = (tmp_path / "backbone" / "1" / "README.md").read_text()
+    assert "| members | 2 |" in card
+    assert card.count("    validation NDCG@10  ") == card.count("    training loss       ") == 2
+    assert "(chose epoch {} and {})".format(*config["card"]["best_epoch"]) in card
     asked = recommender.recommend([], request="war films", k=5)
     genres = dict(recommender.catalogue.items.select("id", "genres").iter_rows())
     assert all("War" in genres[item.id] for item in asked.items)

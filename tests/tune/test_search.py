@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
-from promptrec.tune.search import search
+from promptrec.tune.search import search, words_for
+from promptrec.tune.task import task_of
+from promptrec.tune.validation import Questions
 
 WAR = "array_contains(genres, 'War')"
 FAKE = textwrap.dedent(
@@ -48,6 +51,21 @@ def test_a_search_finds_the_words_of_its_scenario(recommender: Recommender) -> N
     assert best > start["validation"]
     answer = recommender.recommend(["W0", "C1"], prompt="found", k=5)
     assert sum(item.id[0] == "W" for item in answer) >= 3
+
+
+def test_among_the_items_of_a_scenario_others_do_not_count(recommender: Recommender) -> None:
+    """Asking for romances costs war films their places only where romances are ranked as well."""
+    task = task_of(recommender, WAR, None, None, 0)
+    war = np.flatnonzero([id[0] == "W" for id in recommender.catalogue.ids])
+    everywhere = words_for(recommender, task, "romance", 0, 1)[0]
+    alone = words_for(recommender, task, "romance", 0, 1, candidates=war)[0]
+    assert alone.score > everywhere.score + 0.3, "romances stand before them no more"
+    questions = Questions(recommender.backbone, task.training, war)
+    said = recommender.requests.prompt("romance")
+    whole = Questions(recommender.backbone, task.training)
+    assert whole.loss(said) > whole.loss(None) + 0.1
+    assert questions.loss(said) < questions.loss(None) + 0.01
+    assert questions.shift_gradient(said).norm() < 0.1 * whole.shift_gradient(said).norm()
 
 
 def test_a_protected_phrase_stays_and_the_budget_is_kept(recommender: Recommender) -> None:

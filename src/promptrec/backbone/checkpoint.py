@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,13 @@ class Checkpoint:
         return replace(self, file=self.file.with_stem(f"{self.file.stem}-{number}")) if number else self
 
     def remove(self) -> None:
-        """Remove the file and those of other networks."""
-        for file in self.file.parent.glob(f"{self.file.stem}*{self.file.suffix}"):
-            file.unlink(missing_ok=True)
+        """Remove the file and those of further networks."""
+        self.file.unlink(missing_ok=True)
+        for further in count(1):
+            file = self.member(further).file
+            if not file.exists():
+                break
+            file.unlink()
 
     def save(self, run: Run) -> None:
         """Write the run as tensors and, in the file's header, JSON; a kill leaves the old file or the new one."""

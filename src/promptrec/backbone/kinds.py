@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from promptrec.backbone import training
 from promptrec.backbone.checkpoint import Checkpoint
+from promptrec.backbone.factorization import training as factorization
 from promptrec.backbone.factorization.backbone import FactorizationBackbone
-from promptrec.backbone.factorization.training import suited as factorization_settings
-from promptrec.backbone.factorization.training import train_factorization
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.language.backbone import LanguageBackbone
 from promptrec.backbone.language.requests import LanguageRequests
@@ -18,8 +18,6 @@ from promptrec.backbone.request import RequestEncoder
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.backbone.settings import Settings, Train
 from promptrec.backbone.settings_search import search_settings
-from promptrec.backbone.training import suited as sequence_settings
-from promptrec.backbone.training import train_sequence
 from promptrec.content.encoder import TextEncoder, Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue
@@ -30,8 +28,8 @@ from promptrec.workspace import read_json
 DEFAULT_BACKBONE = "sequence"
 
 _TRAINED: dict[str, tuple[Train, Callable[[Split], Settings]]] = {
-    "sequence": (train_sequence, sequence_settings),
-    "factorization": (train_factorization, factorization_settings),
+    "sequence": (training.train_sequence, lambda split: training.suited(split)),
+    "factorization": (factorization.train_factorization, factorization.suited),
 }
 _READ: dict[str, Callable[[Path, Catalogue, Vectors, Others | None], Backbone]] = {
     "sequence": SequenceBackbone.load,
@@ -53,17 +51,13 @@ def train_backbone(
 ) -> tuple[Backbone, dict[str, Any]]:
     """The trained, frozen backbone of a name, and what its card says; with `search`, the best of so many settings.
 
-    members: how many networks are trained, whose mean is the model. Raises PromptrecError for an unknown name, and
-    where the backbone has no ensembles.
+    members: how many networks are trained, whose mean is the model. Raises PromptrecError for an unknown name.
     """
     train, suited = _TRAINED[_known(name, "--backbone")]
-    if members < 1:
-        raise PromptrecError(f"--members: expected a number of networks from 1 up, found {members}")
-    if members > 1 and name != DEFAULT_BACKBONE:
-        raise PromptrecError(f"--members: only --backbone {DEFAULT_BACKBONE} has several, found {name}; leave it out")
     settings = replace(suited(split), members=members)
     if search:
-        return search_settings(train, settings, search, split, catalogue, vectors, seed, checkpoint, others)
+        own = checkpoint.of(members=members)
+        return search_settings(train, settings, search, split, catalogue, vectors, seed, own, others)
     return train(split, catalogue, vectors, seed, settings, checkpoint, others)
 
 

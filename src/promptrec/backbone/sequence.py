@@ -29,7 +29,7 @@ from promptrec.mapped import let_go, read_mapped
 from promptrec.prompt.prompt import PromptShape
 from promptrec.workspace import SCHEMA_VERSION, read_json, write_json
 
-PREFIX_TOKENS = 8
+PREFIX_TOKENS, PREFIX_NUMBERS = 8, 1_024  # fewer tokens in a wide network, so that a prompt stays within 20 KB
 
 
 def device() -> torch.device:
@@ -104,11 +104,11 @@ class SequenceBackbone(Backbone):
             # What the network reads of an item is its key at its own length (that of each member's share), so that of
             # most the length alone is kept.
             self._apart = self._place_new_items(parts, keys, rows[there], vectors, others, seen)
-            shares = parts.view(len(parts), config.members, -1)
-            self._lengths = config.members**0.5 * shares.norm(dim=-1, keepdim=True)  # (n, members, 1)
+            self._lengths = config.members**0.5 * self._shares(parts).norm(dim=-1, keepdim=True)  # (n, members, 1)
             self._read_apart = parts[self._apart]
             self._keys = torch.cat([keys, space.place(catalogue, vectors, others).to(device())], dim=-1)
-        self.prompt_shape = PromptShape(config.layers, PREFIX_TOKENS, config.width, self._keys.shape[1])
+        tokens = max(1, min(PREFIX_TOKENS, PREFIX_NUMBERS // config.width))
+        self.prompt_shape = PromptShape(config.layers, tokens, config.width, self._keys.shape[1])
 
     def _content_parts(self, catalogue: Catalogue, vectors: Vectors, seen: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """(n, width) what the items' content adds to their ids."""
@@ -146,7 +146,9 @@ class SequenceBackbone(Backbone):
         views = views_of(self.catalogue, vectors, others, old.numpy())
         ranked, plain = self.placement.place(views, rows, old, keys[trained].cpu())
         keys[new] = ranked.to(keys.device)
-        parts[new] = plain.to(parts.device) * parts[trained].norm(dim=-1).mean()
+        members = self.network.config.members
+        lengths = members**0.5 * self._shares(parts[trained]).norm(dim=-1, keepdim=True).mean(dim=0)
+        parts[new] = (self._shares(unit(plain.to(parts.device), members)) * lengths).flatten(1)
         return rows.to(parts.device)
 
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> SequenceBackbone:
@@ -157,13 +159,17 @@ class SequenceBackbone(Backbone):
 
     def read(self, rows: torch.Tensor) -> torch.Tensor:
         """(n, width) what the network reads of the items at `rows`, before it knows where in a history they stand."""
-        width, members = self.network.config.width, self.network.config.members
-        shares = self._keys[:, :width].index_select(0, rows).view(len(rows), members, width // members)
-        found: torch.Tensor = (shares * self._lengths.index_select(0, rows)).flatten(1)
+        keys = self._keys[:, : self.network.config.width].index_select(0, rows)
+        found: torch.Tensor = (self._shares(keys) * self._lengths.index_select(0, rows)).flatten(1)
         if len(self._apart):
             place = torch.searchsorted(self._apart, rows).clamp(max=len(self._apart) - 1)
             found = torch.where((self._apart[place] == rows)[:, None], self._read_apart[place], found)
         return found
+
+    def _shares(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(n, width) to (n, members, width of each)."""
+        config = self.network.config
+        return vectors.view(len(vectors), config.members, config.width // config.members)
 
     @property
     def device(self) -> torch.device:

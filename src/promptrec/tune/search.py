@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from promptrec.data.catalogue import Rows
 from promptrec.data.scenario import match
 from promptrec.data.split import Examples
 from promptrec.errors import PromptrecError
@@ -136,11 +137,15 @@ def words_for(
     protect: Sequence[str] = (),
     regression: str | None = None,
     rewriter: Rewriter | None = None,
+    candidates: Rows | None = None,
 ) -> tuple[Found, list[dict[str, Any]]]:
-    """The search alone: the best sentence that does not fall behind the first on the regression set, and every step."""
+    """The search alone: the best sentence that does not fall behind the first on the regression set, and every step.
+
+    candidates: the items that are ranked, all where None.
+    """
     if budget < 1:
         raise PromptrecError(f"--budget: expected at least 1 evaluation, found {budget}")
-    return _Search(recommender, task, text, seed, budget, protect, regression, rewriter).run()
+    return _Search(recommender, task, text, seed, budget, protect, regression, rewriter, candidates).run()
 
 
 class _Search:
@@ -154,14 +159,16 @@ class _Search:
         protect: Sequence[str],
         regression: str | None,
         rewriter: Rewriter | None,
+        candidates: Rows | None,
     ) -> None:
         self.reader = SentenceReader(recommender.requests)
         self.requests, most = recommender.requests, recommender.backbone.pace.scored
         self.task, self.budget, self.protect, self.rewriter = task, budget, protect, rewriter
         self.rng = generator(seed, f"search {task.words}")
         chosen, guard = self._validation(recommender, regression, most)
-        self.choosing, self.guarding = (Questions(recommender.backbone, found) for found in (chosen, guard))
-        self.training = Questions(recommender.backbone, _some(task.training, self.rng, TRAINING_QUESTIONS))
+        self.choosing, self.guarding = (Questions(recommender.backbone, found, candidates) for found in (chosen, guard))
+        training = _some(task.training, self.rng, TRAINING_QUESTIONS)
+        self.training = Questions(recommender.backbone, training, candidates)
         labels, qualities = recommender.dataset.manifest.get("labels", {}), self.requests.qualities.directions
         self.words = vocabulary(recommender.catalogue, labels, language_of(text or ""), qualities)
         self.text = text

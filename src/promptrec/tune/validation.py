@@ -81,16 +81,18 @@ class Questions:
             yield scores.scatter_(1, targets, wanted), targets
 
     def loss(self, prompt: Prompt | None) -> float:
-        """The mean cross-entropy of the examples' items, at the scale of training."""
-        logits = self.backbone.scale * self.queries(prompt) @ self.keys.T
-        return float(torch.nn.functional.cross_entropy(logits, self.targets))
+        """The mean cross-entropy of the examples' items among the candidates, at the scale of training."""
+        return float(self._cross_entropy(self.queries(prompt)))
 
     def shift_gradient(self, prompt: Prompt) -> torch.Tensor:
         """(d,) the gradient of `loss` at the shift of a prompt that has no more than a shift."""
         shift = prompt.tensors["shift"].detach().clone().to(self.plain.device).requires_grad_()
-        logits = self.backbone.scale * (self.plain + shift) @ self.keys.T
-        loss = torch.nn.functional.cross_entropy(logits, self.targets)
-        return torch.autograd.grad(loss, shift)[0].cpu()
+        return torch.autograd.grad(self._cross_entropy(self.plain + shift), shift)[0].cpu()
+
+    def _cross_entropy(self, queries: torch.Tensor) -> torch.Tensor:
+        others = no_candidates(self.backbone, self.candidates)
+        logits = (self.backbone.scale * queries @ self.keys.T).masked_fill(others, -torch.inf)
+        return torch.nn.functional.cross_entropy(logits, self.targets)
 
 
 def no_candidates(backbone: Backbone, candidates: Rows | None) -> torch.Tensor:
