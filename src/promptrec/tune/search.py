@@ -95,10 +95,10 @@ def search(
 ) -> Prompt:
     """Search for the sentence that serves a task best and save it as the next version of `name`, a text prompt.
 
-    text: the sentence to begin with, the best attribute word where None. budget: how many sentences are evaluated on
-    validation people. protect: phrases that stay as they are. regression: a scenario on whose events of validation
-    people no sentence may score below the first; a third of the task's own validation people where None, on whom the
-    search does not choose. rewriter: the address of an OpenAI-compatible endpoint that proposes rewritings.
+    text: the sentence to begin with, the best attribute word or word of quality where None. budget: how many sentences
+    are evaluated on validation people. protect: phrases that stay as they are. regression: a scenario on whose events
+    of validation people no sentence may score below the first; a third of the task's own validation people where None,
+    on whom the search does not choose. rewriter: the address of an OpenAI-compatible endpoint that proposes rewritings.
     Raises PromptrecError, naming it, for whatever cannot work.
     """
     check_name(name)
