@@ -24,11 +24,11 @@ from promptrec.tune.task import task_of
 from promptrec.tune.validation import Questions as Asked
 from result import goal
 
-# How many events of people held out choose a step, how many test, how many choose among written prompts, and how many
-# others choose between the ways to tune.
-SIZES = {"courses": (60, 120, 4, 60), "beauty": (2_000, 1_500, 400, 1_000)}
+# How many events of people held out choose a step, how many test, and how many choose among written prompts.
+SIZES = {"courses": (60, 120, 4), "beauty": (200, 400, 30)}
 EARLY = "event_number > 1 AND event_number <= 4"  # a new catalogue has people with one to three events
 TIMED = 2_000
+METHODS = ("shift", "input")  # those who choose a step choose between them, too
 WRITTEN = {
     "courses": (
         "推荐适合继续学习的课程", "零基础入门课程", "与学过的课程相关的进阶课程", "计算机与编程课程",
@@ -55,20 +55,17 @@ def beauty_files(_: Path) -> list[str]:
 def no_events(name: str, model: str, source: Callable[[Path], list[str]], seeds: tuple[int, ...]) -> dict[str, Any]:
     recommender = workspace(name, model, source)
     backbone, rows = recommender.backbone, []
-    choosing, asked, choosing_written, choosing_way = SIZES[name]
+    choosing, asked, choosing_written = SIZES[name]
     remember(backbone)
     task = task_of(recommender, EARLY, None, None, 0)
-    some = {"validation": (task.validation, choosing + choosing_way), "test": (task.test, asked)}
+    some = {"validation": (task.validation, choosing), "test": (task.test, asked)}
     drawn = {
         role: examples.take(np.sort(generator(0, f"bench {role}").permutation(len(examples))[:most]))
         for role, (examples, most) in some.items()
     }
-    rest, steps = drawn["validation"].take(np.arange(choosing_way)), np.arange(choosing_way, len(drawn["validation"]))
-    drawn["validation"] = drawn["validation"].take(steps)
     test = Asked(backbone, drawn["test"])
     usual = content_similarity(recommender, drawn["validation"], drawn["test"])
     untuned = test.ndcg(None)
-    deciding = Asked(backbone, rest)
     choose = Asked(backbone, drawn["validation"].take(np.arange(choosing_written)))
     written = {text: choose.ndcg(recommender.requests.prompt(text)).mean() for text in WRITTEN[name]}
     best = max(written, key=lambda text: written[text])
@@ -76,17 +73,16 @@ def no_events(name: str, model: str, source: Callable[[Path], list[str]], seeds:
     for method, values in (("content similarity", usual), ("no prompt", untuned), (f"best written: {best}", said)):
         rows.append({"part": f"no-events, {name}", "method": method, **interval(values)})
     for size in (64, 512):
-        # A gate and a shift, or vectors before the words that begin at the best written prompt.
-        ways, scores, chosen = (("shift", None), ("input", best)), [], []
+        scores, ways = [], []
         for seed in seeds:
             limited = task_of(recommender, EARLY, None, size, 0)
             task = replace(limited, validation=drawn["validation"])
-            tried = {method: tuned(recommender, task, method, seed, text).prompt for method, text in ways}
-            way = max(tried, key=lambda method: float(deciding.ndcg(tried[method]).mean()))
-            scores.append(test.ndcg(tried[way]))
-            chosen.append(way)
+            tried = [tuned(recommender, task, method, seed) for method in METHODS]
+            best_way = max(tried, key=lambda found: max(point["validation"] for point in found.curve))
+            scores.append(test.ndcg(best_way.prompt))
+            ways.append(METHODS[tried.index(best_way)])
         rows.append(
-            {"part": f"no-events, {name}", "method": f"tuned from {size}", "seeds": list(seeds), "methods": chosen,
+            {"part": f"no-events, {name}", "method": f"tuned from {size}", "seeds": list(seeds), "methods": ways,
              **interval(np.mean(scores, axis=0)), "each": [float(own.mean()) for own in scores]}
         )  # fmt: skip
         gains, ranked = np.mean(scores, axis=0), scores

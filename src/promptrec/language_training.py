@@ -10,6 +10,7 @@ import numpy as np
 
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.language.backbone import LanguageBackbone
+from promptrec.backbone.language.bridge import fit_bridge
 from promptrec.backbone.language.items import ItemTexts
 from promptrec.backbone.language.model import LanguageModel
 from promptrec.backbone.language.projection import Projection
@@ -31,7 +32,8 @@ MOST_VALIDATED = 500
 def train_language(
     workspace: Workspace, model: str | None, people_out: float = 0.2, seed: int = 0, lexical: float = 0.0
 ) -> Recommender:
-    """Make a language model and a projection fitted on the catalogue the current backbone.
+    """Make a language model, and a projection and a bridge between languages fitted on the catalogue, the current
+    backbone.
 
     model: a packaged model, a folder, or a name at Hugging Face. Items that were read before are not read again.
     Raises PromptrecError where there is no dataset, no model is named, or it cannot be found or loaded.
@@ -49,7 +51,8 @@ def train_language(
     items = ItemTexts(language, workspace.backbones / f"items-{language.hash[:16]}.safetensors")
     projection = Projection.fit(items.vectors(dataset.catalogue.texts))
     space = ContentSpace.fit(dataset.catalogue, vectors)
-    backbone = LanguageBackbone(language, model, projection, space, items, dataset.catalogue)
+    bridge = fit_bridge(language, dataset.catalogue, dataset.manifest.get("labels", {}), split, seed)
+    backbone = LanguageBackbone(language, model, projection, space, items, dataset.catalogue, bridge)
     asked = some(split.asked("validation").apart(), seed)
     asked = asked.take(np.arange(0, len(asked), max(1, len(asked) // MOST_VALIDATED)))
     card = {

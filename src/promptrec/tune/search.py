@@ -95,10 +95,10 @@ def search(
 ) -> Prompt:
     """Search for the sentence that serves a task best and save it as the next version of `name`, a text prompt.
 
-    text: the sentence to begin with, the best attribute word where None. budget: how many sentences are evaluated on
-    validation people. protect: phrases that stay as they are. regression: a scenario on whose events of validation
-    people no sentence may score below the first; a third of the task's own validation people where None, on whom the
-    search does not choose. rewriter: the address of an OpenAI-compatible endpoint that proposes rewritings.
+    text: the sentence to begin with, the best attribute word or word of quality where None. budget: how many sentences
+    are evaluated on validation people. protect: phrases that stay as they are. regression: a scenario on whose events
+    of validation people no sentence may score below the first; a third of the task's own validation people where None,
+    on whom the search does not choose. rewriter: the address of an OpenAI-compatible endpoint that proposes rewritings.
     Raises PromptrecError, naming it, for whatever cannot work.
     """
     check_name(name)
@@ -208,13 +208,16 @@ class _Search:
         return self.pruned(self.best(first)[0], first), self.steps
 
     def begin(self) -> None:
-        """Evaluate the given sentence and, unless phrases are protected, what promises most of the attribute words."""
+        """Evaluate the given sentence and, unless phrases are protected, what promises most of the attribute words and
+        of the words of quality."""
         self.try_([self.text] if self.text else [], "start")
         words = [*self.words.attributes, *self.words.decades] or ([] if self.text else [*self.words.phrases])
-        asked = self._new([words[i] for i in self.rng.permutation(len(words))[:ENCODED]])
-        self.read(asked)
-        losses = {word: self.training.loss(self.prompt(word)) for word in asked}
-        self.try_(sorted(losses, key=lambda word: losses[word])[: min(TRIED, max(1, self.budget // 4))], "start")
+        said = [said for forms in self.words.qualities.values() for said in forms]
+        for some in (words, said):
+            asked = self._new([some[i] for i in self.rng.permutation(len(some))[:ENCODED]])
+            self.read(asked)
+            losses = {word: self.training.loss(self.prompt(word)) for word in asked}
+            self.try_(sorted(losses, key=lambda word: losses[word])[: min(TRIED, max(1, self.budget // 4))], "start")
         if not self.found:
             self.try_([self.task.words], "start")
 

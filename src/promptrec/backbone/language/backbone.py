@@ -16,10 +16,12 @@ from torch import Tensor
 
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.interface import Backbone, Pace
+from promptrec.backbone.language.bridge import Bridge
 from promptrec.backbone.language.items import ItemTexts
 from promptrec.backbone.language.model import LanguageModel
 from promptrec.backbone.language.projection import Projection
 from promptrec.backbone.language.template import QUERY_TOKENS, Template
+from promptrec.backbone.sequence import device
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others
 from promptrec.data.catalogue import Catalogue, Rows
@@ -57,8 +59,11 @@ class LanguageBackbone(Backbone):
         space: ContentSpace,
         items: ItemTexts,
         catalogue: Catalogue,
+        bridge: Bridge | None = None,
     ) -> None:
+        """bridge: for requests in another language than the items', where one was fitted."""
         self.model = model
+        self.bridge = bridge
         self.model_name = model_name
         self.network = model.network
         self.projection = projection
@@ -70,6 +75,7 @@ class LanguageBackbone(Backbone):
         self._usual = F.normalize(self._keys.mean(dim=0), dim=0)  # the query where there is nothing to read
         self.fingerprint = hashlib.sha256(
             "\0".join([model.hash, projection.fingerprint, space.fingerprint, str(QUERY_TOKENS)]).encode()
+            + (b"" if bridge is None else bridge.fingerprint.encode())
         ).hexdigest()
         self.prompt_shape = PromptShape(
             layers=0, tokens=PROMPT_TOKENS, width=model.width, shift=model.width, gate=model.width
@@ -77,7 +83,9 @@ class LanguageBackbone(Backbone):
 
     def over(self, catalogue: Catalogue, vectors: Vectors, others: Others | None = None) -> LanguageBackbone:  # noqa: ARG002, it reads texts itself
         """The same frozen model over another catalogue; only texts that are new in it are read."""
-        return LanguageBackbone(self.model, self.model_name, self.projection, self.space, self.items, catalogue)
+        return LanguageBackbone(
+            self.model, self.model_name, self.projection, self.space, self.items, catalogue, self.bridge
+        )
 
     @property
     def scale(self) -> float:
@@ -121,7 +129,14 @@ class LanguageBackbone(Backbone):
         words = stacked["words"].tolist() if "words" in stacked else [[]] * len(histories)
         said = [[token for token in own if token != NO_TOKEN] for own in words]
         texts = [self.template.render(history, own) for history, own in zip(histories, said, strict=True)]
-        read = self.projection(self.model.read(texts, stacked.get("input")))
+        read = self.model.read(texts, stacked.get("input"))
+        if self.bridge is not None:
+            requests = [
+                f"{history.asked or ''} {self.model.text(own)}" for history, own in zip(histories, said, strict=True)
+            ]
+            carried = torch.tensor([self.bridge.carries(request) for request in requests], device=read.device)
+            read = torch.where(carried[:, None], self.bridge(read), read)
+        read = self.projection(read)
         silent = torch.tensor([not text for text in texts], device=read.device) & ("input" not in stacked)
         return self.moved(torch.where(silent[:, None], self._usual, read), stacked)
 
@@ -163,6 +178,8 @@ class LanguageBackbone(Backbone):
         """Write the projection, the items' vectors and config.json into an existing folder; the model stays where it
         is."""
         tensors = {"centre": self.projection.centre, "directions": self.projection.directions}
+        if self.bridge is not None:
+            tensors |= {f"bridge.{name}": getattr(self.bridge, name) for name in ("centre", "moved", "directions")}
         save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / "weights.safetensors")
         self.items.save(folder)
         config = {
@@ -170,6 +187,7 @@ class LanguageBackbone(Backbone):
             "model": self.model_name,
             "model_hash": self.model.hash,
             "fingerprint": self.fingerprint,
+            **({} if self.bridge is None else {"bridge": "chinese" if self.bridge.chinese else "english"}),
             **self.space.save(folder),
         }
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
@@ -186,8 +204,12 @@ class LanguageBackbone(Backbone):
         config = read_json(folder / "config.json", "backbone config")
         weights = folder / "weights.safetensors"
         try:
-            saved = load_file(weights)
+            saved = load_file(weights, device=str(device()))
             projection = Projection(saved["centre"], saved["directions"])
+            parts = (
+                [saved[f"bridge.{name}"] for name in ("centre", "moved", "directions")] if "bridge" in config else []
+            )
+            bridge = Bridge(config["bridge"] == "chinese", *parts) if parts else None
         except (SafetensorError, OSError, KeyError) as error:
             raise PromptrecError(f"{weights}: the weights cannot be read ({error}); train again") from None
         space = ContentSpace.load(folder, config)
@@ -201,7 +223,7 @@ class LanguageBackbone(Backbone):
                 "restore it or train again"
             )
         items = ItemTexts(model, folder / "items.safetensors")
-        backbone = cls(model, str(config["model"]), projection, space, items, catalogue)
+        backbone = cls(model, str(config["model"]), projection, space, items, catalogue, bridge)
         if backbone.fingerprint != config["fingerprint"]:
             raise PromptrecError(f"{weights}: the weights are not those of config.json; restore them or train again")
         return backbone

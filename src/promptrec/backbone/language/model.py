@@ -49,6 +49,11 @@ class LanguageModel:
         found: Ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return found[:most]
 
+    def text(self, ids: Sequence[int]) -> str:
+        """The words of tokens."""
+        found: str = self.tokenizer.decode(list(ids)) if ids else ""
+        return found
+
     def _frame(self) -> tuple[Ids, Ids]:
         """What the tokenizer puts before and after a text, such as [CLS] and [SEP]."""
         inner, whole = self.ids("a"), self.tokenizer("a")["input_ids"]
