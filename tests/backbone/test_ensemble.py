@@ -45,6 +45,15 @@ def made(world: World) -> tuple[SequenceBackbone, dict[str, Any]]:
     return train_sequence(world.split, world.catalogue, world.vectors, 0, SHORT)
 
 
+@pytest.fixture(scope="module")
+def trained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with two networks that `train` made on the small world."""
+    root = tmp_path_factory.mktemp("ensemble")
+    small_world().save(Workspace(root).dataset)
+    train(Workspace(root), members=2)
+    return root
+
+
 def networks(members: int, **sizes: Any) -> list[SequenceNetwork]:
     torch.manual_seed(0)
     found = [SequenceNetwork(NetworkConfig(20, 6, width=8, length=5, **sizes)).eval() for _ in range(members)]
@@ -171,17 +180,14 @@ def test_a_training_that_was_cut_off_goes_on_in_the_network_where_it_was(
 class TestEnsemble(BackboneContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-        root = Workspace(tmp_path_factory.mktemp("ensemble"))
-        small_world().save(root.dataset)
-        return train(root, members=2)
+    def subject(cls, trained_root: Path) -> Recommender:
+        return Recommender.load(trained_root)
 
 
 @pytest.mark.parametrize("placed", [True, False])
-def test_new_items_are_read_at_the_lengths_of_each_network(placed: bool, tmp_path: Path) -> None:
+def test_new_items_are_read_at_the_lengths_of_each_network(placed: bool, trained_root: Path) -> None:
     """A network whose trained items are ten times as long reads new ones ten times as long, too."""
-    small_world().save(Workspace(tmp_path).dataset)
-    own = train(Workspace(tmp_path), members=2)
+    own = Recommender.load(trained_root)
     trained = own.backbone
     assert isinstance(trained, SequenceBackbone)
     assert trained.placement is not None
@@ -204,13 +210,12 @@ def test_new_items_are_read_at_the_lengths_of_each_network(placed: bool, tmp_pat
     assert 5 < new[width:].norm() / new[:width].norm() < 20
 
 
-def test_train_makes_one_that_answers_requests(tmp_path: Path) -> None:
-    small_world().save(Workspace(tmp_path).dataset)
-    recommender = train(Workspace(tmp_path), members=2)
-    assert not list((tmp_path / "backbone").glob("checkpoint*"))
-    config = json.loads((tmp_path / "backbone" / "1" / "config.json").read_text())
+def test_train_makes_one_that_answers_requests(trained_root: Path) -> None:
+    recommender = Recommender.load(trained_root)
+    assert not list((trained_root / "backbone").glob("checkpoint*"))
+    config = json.loads((trained_root / "backbone" / "1" / "config.json").read_text())
     assert config["network"]["members"] == config["card"]["settings"]["members"] == 2
-    card = (tmp_path / "backbone" / "1" / "README.md").read_text()
+    card = (trained_root / "backbone" / "1" / "README.md").read_text()
     assert "| members | 2 |" in card
     assert card.count("    validation NDCG@10  ") == card.count("    training loss       ") == 2
     assert "(chose epoch {} and {})".format(*config["card"]["best_epoch"]) in card

@@ -92,7 +92,7 @@ def fit_bridge(
         texts: list[Ids] = [
             template.render(pair.history, model.ids(wish)) for pair, wish in zip(pairs, wishes, strict=True)
         ]
-        with torch.inference_mode():
+        with torch.no_grad():
             return model.read(texts)
 
     return Bridge.fit(chinese, read([pair.foreign for pair in pairs]), read([pair.own for pair in pairs]))
