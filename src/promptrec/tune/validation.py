@@ -90,8 +90,9 @@ class Questions:
         return torch.autograd.grad(self._cross_entropy(self.plain + shift), shift)[0].cpu()
 
     def _cross_entropy(self, queries: torch.Tensor) -> torch.Tensor:
-        others = no_candidates(self.backbone, self.candidates)
-        logits = (self.backbone.scale * queries @ self.keys.T).masked_fill(others, -torch.inf)
+        logits = self.backbone.scale * queries @ self.keys.T
+        if self.candidates is not None:
+            logits = logits.masked_fill(no_candidates(self.backbone, self.candidates), -torch.inf)
         return torch.nn.functional.cross_entropy(logits, self.targets)
 
 

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from contracts.world import query, rows_of, small_world
 from promptrec.backbone.language.backbone import LanguageBackbone
-from promptrec.backbone.language.bridge import Bridge, wishes_in_both
+from promptrec.backbone.language.bridge import Bridge, fit_bridge, wishes_in_both
+from promptrec.backbone.language.model import LanguageModel
+from promptrec.data.catalogue import Catalogue
 from promptrec.language_training import train_language
 from promptrec.models import registry
 from promptrec.recommender import Recommender
@@ -85,6 +88,21 @@ def test_pairs_are_the_same_wish_before_what_was_trained_on(bridged: Recommender
     assert all(len(pair.history) <= min(8, trained) for pair in pairs)
     assert any(not len(pair.history) for pair in pairs)
     assert not wishes_in_both(bridged.catalogue, {}, bridged.split, 0, "zh", "en")
+
+
+def test_chinese_words_with_english_names_make_pairs_too(bridged: Recommender) -> None:
+    kinds = {"Comedy": "喜剧", "War": "战争", "Romance": "爱情"}
+    words = [[kinds[word] for word in own] for own in bridged.catalogue.items["genres"]]
+    catalogue = Catalogue(bridged.catalogue.items.with_columns(genres=pl.Series(words)))
+    labels = {"en": {chinese: english for english, chinese in kinds.items()}}
+    pairs = wishes_in_both(catalogue, labels, bridged.split, 0, "en", "zh")
+    assert ("War", "战争") in {(pair.foreign, pair.own) for pair in pairs}
+
+
+def test_a_model_that_does_not_know_the_characters_gets_no_bridge(bridged: Recommender) -> None:
+    model = LanguageModel(registry.fetch("minilm"))
+    labels = bridged.dataset.manifest["labels"]
+    assert fit_bridge(model, bridged.catalogue, labels, bridged.split, 0) is None
 
 
 def test_a_bridge_leads_from_one_language_to_the_other() -> None:

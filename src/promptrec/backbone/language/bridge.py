@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +26,7 @@ from promptrec.data.split import Split
 from promptrec.seeding import generator
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-PAIRS, MOST_OF_A_WORD = 1_800, 99
+PAIRS, MOST_OF_A_WORD, MOST_WORDS = 1_800, 99, 200
 WITHOUT_HISTORY = 0.2
 # Chosen on validation people of MovieLens-100K: a map that is drawn towards none falls short of where it leads.
 RIDGE, REACH = 0.03, 1.25
@@ -84,8 +85,8 @@ def fit_bridge(
     its name there}}. None where no attribute word has a name in both."""
     chinese = 2 * sum(map(written_in_chinese, catalogue.texts)) < len(catalogue)
     pairs = wishes_in_both(catalogue, labels, split, seed, *(("zh", "en") if chinese else ("en", "zh")))
-    if not pairs:
-        return None
+    if not pairs or any(model.tokenizer.unk_token_id in model.ids(pair.foreign) for pair in pairs):
+        return None  # nothing to learn from, or a model that does not read the language
     template = Template(model, catalogue)
 
     def read(wishes: Sequence[str]) -> Tensor:
@@ -103,9 +104,10 @@ def wishes_in_both(
 ) -> list[Pair]:
     """Up to 1,800, and of a word up to 99, in the wordings of training, paired as they are listed; before what training
     people did last of what was trained on."""
-    names = [word.names for word in attribute_words(catalogue, labels) if {foreign, own} <= word.names.keys()]
+    names = [{"zh": word.word, **word.names} for word in attribute_words(catalogue, labels)]
     names = [name for name in names if written_in_chinese(name["zh"]) and not written_in_chinese(name["en"])]
     rng, forms = generator(seed, "bridge"), wordings()["train"]
+    names = [names[i] for i in np.sort(rng.permutation(len(names))[:MOST_WORDS])]
     lengths = split.training_lengths()
 
     def history() -> History:

@@ -50,8 +50,8 @@ class LanguageModel:
         return found[:most]
 
     def text(self, ids: Sequence[int]) -> str:
-        """The words of tokens."""
-        found: str = self.tokenizer.decode(list(ids)) if ids else ""
+        """The words of tokens, without those that the model does not know."""
+        found: str = self.tokenizer.decode(list(ids), skip_special_tokens=True) if ids else ""
         return found
 
     def _frame(self) -> tuple[Ids, Ids]:
