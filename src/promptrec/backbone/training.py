@@ -21,7 +21,7 @@ from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwo
 from promptrec.backbone.placement_fit import with_placement
 from promptrec.backbone.sequence import SequenceBackbone, device, item_content, pad
 from promptrec.backbone.settings import Settings
-from promptrec.backbone.start import shared_start
+from promptrec.backbone.start import Shares, shared_start
 from promptrec.backbone.validation import next_item_ndcg, some
 from promptrec.content.encoder import Vectors
 from promptrec.content.items import Others, learnt
@@ -80,8 +80,10 @@ def train_sequence(
         words=len(words.words),
         **settings.network,  # type: ignore[arg-type]
     )
+    start = _start(split, content, config, seed) if settings.factors else None
     members = [
-        _train_member(member, split, content, config, seed, settings, checkpoint) for member in range(settings.members)
+        _train_member(member, split, content, config, start, seed, settings, checkpoint)
+        for member in range(settings.members)
     ]
     network, facts = members[0] if len(members) == 1 else _ensemble(members, content, split)
     facts["test_ndcg@10"] = next_item_ndcg(
@@ -101,6 +103,7 @@ def _train_member(
     split: Split,
     content: ItemContent,
     config: NetworkConfig,
+    start: Shares | None,
     seed: int,
     settings: Settings,
     checkpoint: Checkpoint | None,
@@ -113,8 +116,8 @@ def _train_member(
     with torch.no_grad():
         network.item_id.weight[torch.from_numpy(split.cold)] = 0
     known = np.setdiff1d(np.arange(config.items), split.cold)
-    if settings.factors:
-        _start_at_factors(network, split, content, seed)
+    if start is not None:
+        _start_at_factors(network, start)
 
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
@@ -172,21 +175,24 @@ def suited(split: Split) -> Settings:
     return Settings(LEARNING_RATE, NEGATIVES, BATCH, EPOCHS)
 
 
-def _start_at_factors(network: SequenceNetwork, split: Split, content: ItemContent, seed: int) -> None:
+def _start(split: Split, content: ItemContent, config: NetworkConfig, seed: int) -> Shares:
     """Items that the same people have are alike from the first step on: what their contents explain of the factors
     goes into the projection and the words, the rest into the id part. With few events an item this is worth many
     epochs."""
     features = content.text.cpu()
     if content.words is not None:
         rows, weights = content.words
-        carried = torch.zeros(len(rows), network.config.words + 1).scatter_(1, rows.cpu(), weights.cpu())
+        carried = torch.zeros(len(rows), config.words + 1).scatter_(1, rows.cpu(), weights.cpu())
         features = torch.cat([features, carried[:, :-1]], dim=1)
-    start = shared_start(split, features, network.config.width, "svd", seed)
+    return shared_start(split, features, config.width, "svd", seed)
+
+
+def _start_at_factors(network: SequenceNetwork, start: Shares) -> None:
     own, width = torch.from_numpy(start.weights), network.config.content_width
     with torch.no_grad():
         network.project_content.weight.copy_(own[:width].T)
         network.item_id.weight.copy_(torch.from_numpy(start.rest))
-        if content.words is not None:
+        if network.config.words:
             network.word.weight[:-1] = own[width:].to(network.word.weight.device)
 
 

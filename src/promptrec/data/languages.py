@@ -8,10 +8,11 @@ from collections import Counter
 import polars as pl
 
 _SAMPLE = 2_000  # texts
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _SCRIPTS = (  # the first that is found decides: Japanese is written with Chinese characters too
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("ko", re.compile(r"[\uac00-\ud7af\u1100-\u11ff]")),
-    ("zh", re.compile(r"[\u4e00-\u9fff]")),
+    ("zh", _CHINESE),
     ("th", re.compile(r"[\u0e00-\u0e7f]")),
     ("hi", re.compile(r"[\u0900-\u097f]")),
     ("ar", re.compile(r"[\u0600-\u06ff]")),
@@ -30,6 +31,11 @@ _WORDS = {
 }
 _COMMON = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 UNKNOWN = "unknown"
+
+
+def written_in_chinese(text: str) -> bool:
+    """Whether it has a Chinese character."""
+    return _CHINESE.search(text) is not None
 
 
 def language(text: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from promptrec.backbone.qualities import SPOKEN
 from promptrec.backbone.wishes import attribute_words, wordings
 from promptrec.data.catalogue import Catalogue
+from promptrec.data.languages import written_in_chinese
 from promptrec.errors import PromptrecError
 from promptrec.rank.lexical import STOPWORDS
 
@@ -23,7 +24,6 @@ FEWEST_ITEMS = 5
 MOST_ANSWERS = 20
 MOST_SHADES = 4
 JOINING = frozenset(("and", "or", "but", "of", "with"))
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
 ADDED = {
     "en": {"attribute": "{} and {}", "decade": "{} {}", "phrase": "{} about {}"},
     "zh": {"attribute": "{}和{}", "decade": "{1}{0}", "phrase": "{}和{}"},
@@ -84,7 +84,7 @@ def vocabulary(
 
 
 def language_of(text: str) -> str:
-    return "zh" if CHINESE.search(text) else "en"
+    return "zh" if written_in_chinese(text) else "en"
 
 
 def clauses(sentence: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,14 @@ import polars as pl
 import pytest
 import torch
 
-from contracts.world import query, rows_of, small_world
+from contracts.language import read_by
+from contracts.world import query, rows_of
 from promptrec.backbone.language.backbone import LanguageBackbone
 from promptrec.backbone.language.bridge import Bridge, fit_bridge, wishes_in_both
 from promptrec.backbone.language.model import LanguageModel
 from promptrec.data.catalogue import Catalogue
-from promptrec.language_training import train_language
 from promptrec.models import registry
 from promptrec.recommender import Recommender
-from promptrec.workspace import Workspace
 
 ASKED = {  # in no wording that is learnt from
     "War": ("我今晚想看一部战争电影", "I would like to watch a war film tonight"),
@@ -28,18 +26,12 @@ ASKED = {  # in no wording that is learnt from
 
 @pytest.fixture(scope="module")
 def bridged(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-    registry.fetch("multilingual-e5-small")
-    workspace = Workspace(tmp_path_factory.mktemp("bridged"))
-    small_world().save(workspace.dataset)
-    return train_language(workspace, "multilingual-e5-small")
+    return read_by("multilingual-e5-small", tmp_path_factory.mktemp("bridged"))
 
 
 @pytest.fixture(scope="module")
 def without(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-    workspace = Workspace(tmp_path_factory.mktemp("without"))
-    world = small_world()
-    replace(world, manifest={**world.manifest, "labels": {}}).save(workspace.dataset)
-    return train_language(workspace, "multilingual-e5-small")
+    return read_by("multilingual-e5-small", tmp_path_factory.mktemp("without"), labels=False)
 
 
 def ahead(recommender: Recommender, request: str, kind: str) -> float:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from contracts.backbone import BackboneContract
+from contracts.language import read_by
 from contracts.world import KINDS, query, rows_of, small_world
 from promptrec.backbone.kinds import load_backbone
 from promptrec.backbone.language.backbone import PROMPT_TOKENS
@@ -21,7 +22,6 @@ from promptrec.data.dataset import Dataset
 from promptrec.data.scenario import match
 from promptrec.errors import NotFoundError, PromptrecError
 from promptrec.language_training import train_language
-from promptrec.models import registry
 from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.tune.directions import directions
@@ -34,10 +34,7 @@ from promptrec.workspace import Workspace
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     """MiniLM over the small world, whose items it knows by their texts alone."""
-    registry.fetch("minilm")
-    workspace = Workspace(tmp_path_factory.mktemp("language"))
-    small_world().save(workspace.dataset)
-    return train_language(workspace, "minilm")
+    return read_by("minilm", tmp_path_factory.mktemp("language"))
 
 
 class TestLanguageBackbone(BackboneContract):

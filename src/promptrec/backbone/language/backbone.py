@@ -178,8 +178,7 @@ class LanguageBackbone(Backbone):
         """Write the projection, the items' vectors and config.json into an existing folder; the model stays where it
         is."""
         tensors = {"centre": self.projection.centre, "directions": self.projection.directions}
-        if self.bridge is not None:
-            tensors |= {f"bridge.{name}": getattr(self.bridge, name) for name in ("centre", "moved", "directions")}
+        tensors |= {} if self.bridge is None else self.bridge.tensors()
         save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / "weights.safetensors")
         self.items.save(folder)
         config = {
@@ -187,7 +186,7 @@ class LanguageBackbone(Backbone):
             "model": self.model_name,
             "model_hash": self.model.hash,
             "fingerprint": self.fingerprint,
-            **({} if self.bridge is None else {"bridge": "chinese" if self.bridge.chinese else "english"}),
+            **({} if self.bridge is None else self.bridge.config()),
             **self.space.save(folder),
         }
         write_json(folder / "config.json", {"schema_version": SCHEMA_VERSION, **config, "card": dict(card)})
@@ -206,10 +205,7 @@ class LanguageBackbone(Backbone):
         try:
             saved = load_file(weights, device=str(device()))
             projection = Projection(saved["centre"], saved["directions"])
-            parts = (
-                [saved[f"bridge.{name}"] for name in ("centre", "moved", "directions")] if "bridge" in config else []
-            )
-            bridge = Bridge(config["bridge"] == "chinese", *parts) if parts else None
+            bridge = Bridge.of(saved, config)
         except (SafetensorError, OSError, KeyError) as error:
             raise PromptrecError(f"{weights}: the weights cannot be read ({error}); train again") from None
         space = ContentSpace.load(folder, config)

@@ -8,10 +8,9 @@ that have a name in both languages, read before histories and without any.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,12 +21,13 @@ from promptrec.backbone.language.template import LATEST, Template
 from promptrec.backbone.wishes import attribute_words, wordings
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import EMPTY, History
+from promptrec.data.languages import written_in_chinese
 from promptrec.data.split import Split
 from promptrec.seeding import generator
 
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
 PAIRS, MOST_OF_A_WORD, MOST_WORDS = 1_800, 99, 200
 WITHOUT_HISTORY = 0.2
+TENSORS = ("centre", "moved", "directions")
 # Chosen on validation people of MovieLens-100K: a map that is drawn towards none falls short of where it leads.
 RIDGE, REACH = 0.03, 1.25
 
@@ -69,13 +69,24 @@ class Bridge:
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(str(self.chinese).encode())
-        for tensor in (self.centre, self.moved, self.directions):
+        for tensor in self.tensors().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What a file keeps beside the name that `config` gives."""
+        return {f"bridge.{name}": getattr(self, name) for name in TENSORS}
 
-def written_in_chinese(text: str) -> bool:
-    return CHINESE.search(text) is not None
+    def config(self) -> dict[str, str]:
+        return {"bridge": "chinese" if self.chinese else "english"}
+
+    @classmethod
+    def of(cls, saved: Mapping[str, Tensor], config: Mapping[str, Any]) -> Bridge | None:
+        """What `tensors` and `config` gave; None where there was no bridge. Raises KeyError where one is missing."""
+        if "bridge" not in config:
+            return None
+        parts = {name: saved[f"bridge.{name}"] for name in TENSORS}
+        return cls(config["bridge"] == "chinese", **parts)
 
 
 def fit_bridge(
