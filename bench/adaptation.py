@@ -1,17 +1,20 @@
-"""`make bench-adaptation`: prompts against everything that could replace them, on MovieLens-1M, one model, seed 0.
+"""`make bench-adaptation`: prompts against everything that could replace them, into bench/results/adaptation.json.
 
-    python bench/adaptation.py              every cell that is not there yet, then the results
+    python bench/adaptation.py              every cell of every world that is not there yet, then the results
     python bench/adaptation.py NAME ...     only the cells whose names begin so; `--cells` lists them
     python bench/adaptation.py --short      three scenarios with 64 examples, people with few events, requests
     python bench/adaptation.py --results    the results, tables and plots of the cells that are there
 
-A cell is a file in bench/work/adaptation; what is there is not run again. Of a cell that was not run here the results
-keep what they say. The model is that of bench/prompts.py.
+A world is a data set and a seed: MovieLens-1M with seeds 0, 1 and 2, Beauty and courses with 0. NAME, --short, --cells
+are of the one that the variable WORLD names, as in WORLD=beauty-0; of ml1m-0 where it is not set. A cell is a file in
+bench/work/adaptation; what is there is not run again. Of a cell that was not run here the results keep what they say.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +25,8 @@ import adaptation_general
 import adaptation_requests
 import adaptation_variety
 from adaptation_results import RESULT, write_results
-from adaptation_world import WORK, cell
+from adaptation_world import DATA, WORK, WORLDS, file_of, id_of
+from promptrec.workspace import write_json
 from result import rows_by
 
 SHORT = (
@@ -36,8 +40,10 @@ SHORT = (
 
 
 def cells() -> dict[str, Callable[[], dict[str, Any]]]:
-    """Every cell by its name, those that say most first."""
+    """Every cell of the world by its name, those that say most first."""
     few = adaptation_few_shot.cells()
+    if DATA != "ml1m":
+        return few
     return {
         **adaptation_general.cells(),
         **{name: make for name, make in few.items() if not name.endswith("-4096")},
@@ -49,6 +55,10 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
 
 
 def main(arguments: list[str]) -> None:
+    if not arguments and "WORLD" not in os.environ:
+        for world in WORLDS:
+            subprocess.run([sys.executable, __file__], env={**os.environ, "WORLD": world}, check=True)
+        return
     known = cells()
     named = [argument for argument in arguments if not argument.startswith("--")]
     if "--short" in arguments:
@@ -57,16 +67,17 @@ def main(arguments: list[str]) -> None:
     if not wanted:
         raise SystemExit(f"there is no cell {named[0]!r}; the cells are {', '.join(known)}")
     if "--cells" in arguments:
-        print("\n".join(f"{name}{'  done' if (WORK / f'{name}.json').exists() else ''}" for name in known))
+        print("\n".join(f"{name}{'  done' if file_of(name).exists() else ''}" for name in known))
         return
     if "--results" not in arguments:
-        for name in wanted:
-            print(name, flush=True)
-            cell(name, known[name])
-    files = {name: WORK / f"{name}.json" for name in known}
+        for name in (name for name in wanted if not file_of(name).exists()):
+            print(id_of(name), flush=True)
+            write_json(file_of(name), {"cell": id_of(name), **known[name]()})
     found = {name: rows[0] for name, rows in rows_by("cell", RESULT).items()}
-    found |= {name: json.loads(file.read_text("utf-8")) for name, file in files.items() if file.exists()}
-    write_results({name: found[name] for name in known if name in found})
+    for folder in (WORK, *(WORK / world for world in WORLDS)):
+        rows = [json.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*.json"))]
+        found |= {row["cell"]: row for row in rows}
+    write_results(found)
 
 
 if __name__ == "__main__":

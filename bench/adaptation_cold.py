@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from adaptation_rivals import fine_tuned_on
-from adaptation_world import SEED, Floats, backbone, cell, model, recommender
+from adaptation_world import SEED, Floats, backbone, model, recommender
 from promptrec.backbone.interface import Scorer
 from promptrec.baselines.item_knn import ItemKNN
 from promptrec.baselines.popularity import Popularity
@@ -195,7 +195,3 @@ def _in_profile(choosing: Questions, test: Questions) -> torch.Tensor:
 
 def cells() -> dict[str, Callable[[], dict[str, Any]]]:
     return {"cold": cold}
-
-
-def run() -> None:
-    cell("cold", cold)

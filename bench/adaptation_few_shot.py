@@ -19,6 +19,7 @@ import torch
 
 from adaptation_rivals import RATES, fine_tuned, item_knn, popularity
 from adaptation_world import (
+    DATA,
     MOST_CHOOSING,
     MOST_TESTED,
     SCENARIOS,
@@ -27,7 +28,6 @@ from adaptation_world import (
     Floats,
     Scenario,
     backbone,
-    cell,
     drawn,
     examples_of,
     model,
@@ -45,6 +45,7 @@ from promptrec.tune.task import Task
 from promptrec.tune.tune import descent_of
 
 SIZES = (16, 64, 512, 4_096)
+SIZES_OF = {"ml1m": SIZES, "beauty": (64, 512), "courses": (64, 512)}
 RIVALS = ("full", "lora", "last layer", "joint", "scratch")
 SHARED = "low-rank of a shared prefix"
 SHARED_CHOOSING = 500  # validation examples of each scenario that choose the shared prefix
@@ -57,7 +58,7 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
     """One for each scenario and number of examples."""
     return {
         f"few-shot-{name}-{size}": (lambda name=name, size=size: few_shot(name, size))  # type: ignore[misc]
-        for size in SIZES
+        for size in SIZES_OF[DATA]
         for name in SCENARIOS
     }
 
@@ -171,9 +172,3 @@ def steered(prompt: Prompt | None, *asked: Asked) -> Scores:
         return one.queries(lambda histories: backbone().encode(histories, [tensors] * len(histories)))
 
     return [one.scores(queries(one), keys[torch.from_numpy(one.candidates)]) for one in asked]
-
-
-def run(names: Sequence[str]) -> None:
-    for name, make in cells().items():
-        if not names or any(name.startswith(part) for part in names):
-            cell(name, make)

@@ -10,7 +10,7 @@ import numpy as np
 
 from adaptation_few_shot import steered
 from adaptation_rivals import RATES, fine_tuned
-from adaptation_world import SCENARIOS, SEED, Asked, backbone, cell, drawn, examples_of, recommender, rows_among
+from adaptation_world import SCENARIOS, SEED, Asked, backbone, drawn, examples_of, recommender, rows_among
 from adaptation_world import Scenario as Task
 from promptrec.backbone.sequence import fingerprint
 from promptrec.evaluate.significance import paired_difference
@@ -54,7 +54,3 @@ def general() -> dict[str, Any]:
         difference = paired_difference(after, frozen, SEED, people=asked.examples.people)
         rows.append({"method": method, "ndcg@10": float(after.mean()), "difference": difference, **cost})
     return {"seed": SEED, "learnt": LEARNT, "examples": EXAMPLES, "rows": rows, "seconds_a_query": seconds}
-
-
-def run() -> None:
-    cell("general-task", general)

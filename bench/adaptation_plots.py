@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from adaptation_few_shot import SIZES
-from adaptation_world import SCENARIOS
+from adaptation_world import ML1M
 
 Cells = Mapping[str, dict[str, Any]]
 SHOWN = {"frozen": "0.5", "full": "C3", "lora": "C1", "last layer": "C2"}
@@ -21,7 +21,7 @@ SHOWN = {"frozen": "0.5", "full": "C3", "lora": "C1", "last layer": "C2"}
 def draw(cells: Cells, file: Path) -> None:
     figure, axes = plt.subplots(3, 3, figsize=(13, 11))
     places = list(axes.flat)
-    for name, place in zip(SCENARIOS, places, strict=False):
+    for name, place in zip(ML1M, places, strict=False):
         _few_shot(cells, name, place)
     _cold(cells, places[6])
     _variety(cells, places[7], "coverage@10")

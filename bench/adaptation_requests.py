@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from adaptation_world import SEED, Asked, backbone, cell, drawn, examples_of, recommender
+from adaptation_world import SEED, Asked, backbone, drawn, examples_of, recommender, workspace
 from adaptation_world import Scenario as Task
 from promptrec.backbone.request import RequestEncoder, choose_strength, fit_request_encoder
 from promptrec.backbone.wishes import (
@@ -30,7 +30,6 @@ from promptrec.content.cache import encode_cached
 from promptrec.evaluate.significance import bootstrap_interval
 from promptrec.training import training_examples
 from promptrec.tune.sentences import prompts_of
-from prompts import workspace
 
 PARAPHRASES = json.loads(Path("bench/paraphrases.json").read_text(encoding="utf-8"))
 A_GENRE = 200  # questions for each genre
@@ -213,9 +212,3 @@ def unseen_words() -> dict[str, Any]:
                     for text in group:
                         tally.add(way, asked, asked.scores(queries + said[text], keys), carried)
     return {"seed": SEED, "folds": FOLDS, "rows": tally.rows()}
-
-
-def run(names: Sequence[str] = ()) -> None:
-    for name, make in cells().items():
-        if not names or name in names:
-            cell(name, make)

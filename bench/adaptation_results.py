@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from adaptation_few_shot import RIVALS, SIZES
 from adaptation_plots import draw
 from adaptation_tables import tables
-from adaptation_world import SCENARIOS, SEED
+from adaptation_world import ML1M, WORLDS, id_of
 from marked import write_between
 from promptrec.workspace import write_json
 from result import goal, results
@@ -21,37 +22,69 @@ ALLOWED = 0.005
 
 
 def write_results(cells: Cells) -> None:
-    goals = [*few_shot(cells), large_data(cells), cold_people(cells), *requests(cells), variety(cells), general(cells)]
-    write_json(RESULT, results("make bench-adaptation", [SEED], list(cells.values()), goals))
+    seeds = {int(world.split("-")[1]): of_world(cells, world) for world in WORLDS if world.startswith("ml1m")}
+    seeds = {seed: own for seed, own in seeds.items() if own}
+    each = [[large_data(c), cold_people(c), *requests(c), variety(c), general(c)] for c in seeds.values()]
+    goals = [few_shot(seeds), *(over_seeds(list(one)) for one in zip(*each, strict=True))]
+    write_json(RESULT, results("make bench-adaptation", list(seeds), list(cells.values()), goals))
     write_between(PAGE, "results", tables(cells).rstrip())
     draw(cells, Path("docs/adaptation.png"))
     for one in goals:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
 
 
-def few_shot(cells: Cells) -> list[dict[str, Any]]:
+def of_world(cells: Cells, world: str) -> dict[str, Any]:
+    """The cells of a world by their names."""
+    return {
+        name: cell
+        for name, cell in ((one.split("/")[-1], c) for one, c in cells.items())
+        if cells.get(id_of(name, world)) is cell
+    }
+
+
+def over_seeds(goals: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One goal of the seeds that have it: the mean, met where each seed meets it."""
+    found = [one for one in goals if one["value"] is not None]
+    if len(found) < 2:
+        return found[0] if found else goals[0]
+    values = [one["value"] for one in found]
+    note = f"{len(found)} seeds ({', '.join(f'{value:.4g}' for value in values)}), of the first: {found[0]['note']}"
+    met = all(one["met"] for one in found)
+    return {**found[0], "value": sum(values) / len(values), "met": met, "note": note}
+
+
+def few_shot(seeds: Mapping[int, Cells]) -> dict[str, Any]:
     """In how many scenarios the chosen prompt is ahead of all that is trained, the fewest over the three sizes."""
     at: dict[int, list[str]] = {}
+    used = set()
     for size in SIZES[:3]:
-        found = [cells[name] for name in (f"few-shot-{one}-{size}" for one in SCENARIOS) if name in cells]
-        if len(found) == len(SCENARIOS):
-            ahead = [c["scenario"] for c in found if all(_lead(c, rival)["low"] > 0 for rival in RIVALS)]
-            at[size] = ahead
+        found = {
+            one: {n: c[f"few-shot-{one}-{size}"] for n, c in seeds.items() if f"few-shot-{one}-{size}" in c}
+            for one in ML1M
+        }
+        if all(found.values()):
+            at[size] = [
+                one for one, own in found.items() if all(least_lead(list(own.values()), rival) > 0 for rival in RIVALS)
+            ]
+            used |= {tuple(own) for own in found.values()}
     value = min(len(ahead) for ahead in at.values()) if len(at) == 3 else None
     note = "; ".join(f"{size}: {len(ahead)} of 6 ({', '.join(ahead)})" for size, ahead in at.items())
+    complete = used == {(0, 1, 2)}
     text = "scenarios of six where the chosen prompt is ahead of all fine-tuning and scratch, at 16, 64 and 512"
-    return [goal("few-shot", text, 5, value, note)]
+    return goal("few-shot", text, 5, value, note if complete else f"{note}; not every cell has three seeds")
 
 
-def _lead(cell: dict[str, Any], rival: str) -> dict[str, float]:
-    found: dict[str, float] = cell["methods"][rival]["chosen prompt's lead"]
-    return found
+def least_lead(cells: Sequence[dict[str, Any]], rival: str) -> float:
+    """The lower end of the interval of the mean lead over the seeds, whose people are drawn apart."""
+    leads = [cell["methods"][rival]["chosen prompt's lead"] for cell in cells]
+    below = math.sqrt(sum((lead["value"] - lead["low"]) ** 2 for lead in leads))
+    return float((sum(lead["value"] for lead in leads) - below) / len(leads))
 
 
 def large_data(cells: Cells) -> dict[str, Any]:
     """The mean lead of the quick prompt, the one that validation people prefer of those that took at most a fifth of
     full fine-tuning's time, with its share of the parameters and the time."""
-    found = [cells[name] for name in (f"few-shot-{one}-4096" for one in SCENARIOS) if name in cells]
+    found = [cells[name] for name in (f"few-shot-{one}-4096" for one in ML1M) if name in cells]
     text = (
         "at 4,096 examples: NDCG@10 of the best prompt on validation people that took at most a fifth of full "
         "fine-tuning's time, less full fine-tuning's, mean of the scenarios"
@@ -66,10 +99,10 @@ def large_data(cells: Cells) -> dict[str, Any]:
     times = max(p["seconds"] / full["seconds"] for p, full in zip(quick, fulls, strict=True))
     met = min(leads) >= -ALLOWED and numbers <= 0.006 and times <= 0.2
     note = (
-        f"{len(found)} of {len(SCENARIOS)} scenarios; worst {min(leads):+.4f}; at most {numbers:.2%} of the parameters "
+        f"{len(found)} of {len(ML1M)} scenarios; worst {min(leads):+.4f}; at most {numbers:.2%} of the parameters "
         f"(0.6% wanted) and {times:.0%} of the time (20% wanted)"
     )
-    complete = len(found) == len(SCENARIOS)
+    complete = len(found) == len(ML1M)
     return goal("large-data", text, -ALLOWED, sum(leads) / len(leads), note, also=complete and met)
 
 

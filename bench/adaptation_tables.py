@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adaptation_few_shot import SIZES
-from adaptation_world import SCENARIOS
+from adaptation_world import SCENARIOS_OF, WORLDS, Scenario, id_of
 
 Cells = Mapping[str, dict[str, Any]]
 EVENTS = ("0", "1", "2", "3", "5", "10")
 
 
 def tables(cells: Cells) -> str:
-    parts = [*(_few_shot(cells, name) for name in SCENARIOS), _cold(cells), _requests(cells), _variety(cells)]
+    few = [
+        _few_shot(cells, world, name, scenario)
+        for world in WORLDS
+        for name, scenario in SCENARIOS_OF[world.split("-")[0]].items()
+    ]
+    parts = [*few, _cold(cells), _requests(cells), _variety(cells)]
     return "\n\n".join(part for part in [*parts, _general(cells)] if part) + "\n"
 
 
@@ -21,10 +26,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
-def _few_shot(cells: Cells, name: str) -> str:
+def _few_shot(cells: Cells, world: str, name: str, scenario: Scenario) -> str:
     """A row a method, a column a number of examples; bold the chosen prompt, † the quick one, * where the chosen one is
     surely ahead of the row."""
-    found = {size: cells[f"few-shot-{name}-{size}"] for size in SIZES if f"few-shot-{name}-{size}" in cells}
+    ids = {size: id_of(f"few-shot-{name}-{size}", world) for size in SIZES}
+    found = {size: cells[one] for size, one in ids.items() if one in cells}
     if not found:
         return ""
     methods = dict.fromkeys(method for one in found.values() for method in one["methods"])
@@ -46,9 +52,8 @@ def _few_shot(cells: Cells, name: str) -> str:
             row.append(text)
         rows.append(row)
     one = next(iter(found.values()))
-    head = (
-        f"**{name}**: `{SCENARIOS[name].where}`, {one['candidates']:,} candidates, {one['test_examples']:,} test events"
-    )
+    head = f"**{name}** ({world}): `{scenario.where}`, {one['candidates']:,} candidates, "
+    head += f"{one['test_examples']:,} test events"
     return f"{head}\n\n{table(['NDCG@10', *(f'{size:,} examples' for size in SIZES)], rows)}"
 
 

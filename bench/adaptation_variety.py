@@ -13,7 +13,7 @@ import torch
 from pyversity import Strategy, diversify
 
 from adaptation_few_shot import steered
-from adaptation_world import SEED, Asked, cell, drawn, examples_of, recommender
+from adaptation_world import SEED, Asked, drawn, examples_of, recommender
 from adaptation_world import Scenario as Task
 from promptrec.evaluate.metrics import diversity, novelty
 from promptrec.tune.objective import Objective, training_counts
@@ -129,7 +129,3 @@ def at_loss(own: Sequence[dict[str, Any]], metric: str, loss: float, frozen: dic
     if loss < losses[0]:
         return None
     return float(np.interp(loss, losses, values))
-
-
-def run() -> None:
-    cell("variety", variety)

@@ -1,8 +1,14 @@
-"""What the parts of `bench/adaptation.py` share: the model, the scenarios, questions that are asked of many methods."""
+"""What the parts of `bench/adaptation.py` share: the model, the scenarios, questions that are asked of many methods.
+
+A process is of one world, a data set and the seed of its model, its examples and the start of every method; which one
+the variable WORLD says, as in ml1m-0.
+"""
 
 from __future__ import annotations
 
-import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -21,11 +27,12 @@ from promptrec.evaluate.metrics import ndcg
 from promptrec.recommender import Recommender, current_backbone
 from promptrec.seeding import generator
 from promptrec.tune.task import Task, task_of
-from promptrec.workspace import read_json, write_json
-from prompts import workspace
+from promptrec.workspace import Workspace, read_json
 
+WORLDS = ("ml1m-0", "ml1m-1", "ml1m-2", "beauty-0", "courses-0")
+WORLD = os.environ.get("WORLD", WORLDS[0])
+DATA, SEED = WORLD.split("-")[0], int(WORLD.split("-")[1])
 WORK = Path("bench/work/adaptation")
-SEED = 0
 ASKED = 256  # histories encoded together
 MOST_CHOOSING, MOST_TESTED = 1_500, 3_000
 
@@ -42,7 +49,7 @@ class Scenario:
     among: str | None = None
 
 
-SCENARIOS = {
+ML1M = {
     "five-star": Scenario("value = 5", "films that people rate with five stars"),
     "good-drama": Scenario(
         "value >= 4 AND array_contains(genres, 'Drama')", "a good drama", "array_contains(genres, 'Drama')"
@@ -58,6 +65,36 @@ SCENARIOS = {
         "array_contains(genres, 'Comedy')",
     ),
 }
+BEAUTY = {
+    "skin-care": Scenario(
+        "array_contains(attributes, 'Skin Care')", "skin care", "array_contains(attributes, 'Skin Care')"
+    ),
+    "regular-customers": Scenario("event_number >= 6", "for customers who come again and again"),
+}
+COURSES = {
+    "computing": Scenario("description LIKE '%计算机%'", "计算机课程", "description LIKE '%计算机%'"),
+    "first-courses": Scenario("event_number <= 3", "零基础入门课程"),
+}
+SCENARIOS_OF = {"ml1m": ML1M, "beauty": BEAUTY, "courses": COURSES}
+SCENARIOS = SCENARIOS_OF[DATA]
+SOURCES = {
+    "ml1m": ("fetch", "movielens-1m"),
+    "beauty": ("import", "examples/shop/shop.toml", "--yes"),
+    "courses": ("import", "examples/courses/courses.toml", "--yes"),
+}
+
+
+def workspace() -> Workspace:
+    """That of the world, with a model trained by default settings; both are made where they are missing. MovieLens-1M's
+    of seed 0 is that of bench/prompts.py."""
+    place = Workspace(Path("bench/work/prompts/workspace") if WORLDS[0] == WORLD else WORK / WORLD / "workspace")
+    program = str(Path(sys.executable).with_name("promptrec"))
+    if not (place.dataset / "manifest.json").exists():
+        place.root.mkdir(parents=True, exist_ok=True)
+        subprocess.run([program, "data", *SOURCES[DATA], "-w", str(place.root)], check=True)
+    if not (place.backbones / "current").exists():
+        subprocess.run([program, "train", "--seed", str(SEED), "-w", str(place.root)], check=True)
+    return place
 
 
 @cache
@@ -144,10 +181,10 @@ def padded(histories: Sequence[History], length: int) -> tuple[torch.Tensor, tor
     return pad(histories, length, len(recommender().catalogue))
 
 
-def cell(name: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result of a cell: read where it is there, else run and kept."""
-    file = WORK / f"{name}.json"
-    if not file.exists():
-        write_json(file, {"cell": name, **run()})
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+def id_of(name: str, world: str = WORLD) -> str:
+    """What results call a cell: its name, where it is not of the first world behind the world's."""
+    return name if world == WORLDS[0] else f"{world}/{name}"
+
+
+def file_of(name: str, world: str = WORLD) -> Path:
+    return WORK / f"{id_of(name, world)}.json"

@@ -31,7 +31,7 @@ RESULT = Path("bench/results/models.json")
 PAGE = Path("docs/benchmarks.md")
 EVALUATED = Path("bench/results/evaluate.json")
 SEEDS = {"beauty": [0, 1, 2], "ml1m": [0, 1, 2], "ml100k": [0, 1, 2, 3, 4]}
-MEMBERS = "2"  # of the ensembles on Beauty
+MEMBERS = "4"  # of the ensembles on Beauty
 BEST = {"beauty": "members-beauty", "ml1m": "ours-ml1m"}  # the parts that the goals of quality are of
 GROWTH = (1_000_000, 3_000_000, 10_000_000)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from promptrec.backbone.content_space import ContentSpace
 from promptrec.backbone.language.backbone import LanguageBackbone
-from promptrec.backbone.language.bridge import fit_bridge
+from promptrec.backbone.language.bridge_fit import fit_bridge
 from promptrec.backbone.language.items import ItemTexts
 from promptrec.backbone.language.model import LanguageModel
 from promptrec.backbone.language.projection import Projection
@@ -51,8 +51,10 @@ def train_language(
     items = ItemTexts(language, workspace.backbones / f"items-{language.hash[:16]}.safetensors")
     projection = Projection.fit(items.vectors(dataset.catalogue.texts))
     space = ContentSpace.fit(dataset.catalogue, vectors)
-    bridge = fit_bridge(language, dataset.catalogue, dataset.manifest.get("labels", {}), split, seed)
-    backbone = LanguageBackbone(language, model, projection, space, items, dataset.catalogue, bridge)
+    backbone = LanguageBackbone(language, model, projection, space, items, dataset.catalogue)
+    bridge = fit_bridge(backbone, dataset.manifest.get("labels", {}), split, seed)
+    if bridge is not None:
+        backbone = LanguageBackbone(language, model, projection, space, items, dataset.catalogue, bridge)
     asked = some(split.asked("validation").apart(), seed)
     asked = asked.take(np.arange(0, len(asked), max(1, len(asked) // MOST_VALIDATED)))
     card = {
@@ -66,6 +68,7 @@ def train_language(
         "items_out": 0.0,
         "protocol": "leave-one-out",
         "lexical": lexical,
+        "carried_over": None if bridge is None else "Chinese" if bridge.chinese else "English",
         "text_encoder": encoder.name,
         "encoders": {TEXT: specs[TEXT]},
         "validation_ndcg@10": validation_ndcg(backbone, asked) if len(asked) else None,
@@ -85,9 +88,15 @@ def model_card(version: int, dataset: Dataset, card: dict[str, object]) -> str:
     score = (
         "there are no events to measure it on" if found is None else f"validation NDCG@10 without a prompt: {found:.4f}"
     )
+    carried = (
+        f"Requests in {card['carried_over']} are carried over to the language of the items."
+        if card["carried_over"]
+        else "Requests are read as they are, in whatever language: there was nothing to fit a bridge between two on."
+    )
     return f"""# language backbone, version {version}
 
 {card["model"]} as it is, and a projection fitted {card["trained"]} on the {len(dataset.catalogue):,} items of
 `{dataset.manifest.get("name", "dataset")}` (data hash `{str(card["data_hash"])[:16]}`); {card["seconds"]} s; {score}.
+{carried}
 The parameters are frozen: prompts steer the model, nothing changes it.
 """

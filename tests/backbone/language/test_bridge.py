@@ -12,10 +12,9 @@ import torch
 from contracts.language import read_by
 from contracts.world import query, rows_of
 from promptrec.backbone.language.backbone import LanguageBackbone
-from promptrec.backbone.language.bridge import Bridge, fit_bridge, wishes_in_both
-from promptrec.backbone.language.model import LanguageModel
+from promptrec.backbone.language.bridge import Bridge
+from promptrec.backbone.language.bridge_fit import heard, histories_of, words_in_both
 from promptrec.data.catalogue import Catalogue
-from promptrec.models import registry
 from promptrec.recommender import Recommender
 
 ASKED = {  # in no wording that is learnt from
@@ -25,13 +24,18 @@ ASKED = {  # in no wording that is learnt from
 
 
 @pytest.fixture(scope="module")
-def bridged(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-    return read_by("multilingual-e5-small", tmp_path_factory.mktemp("bridged"))
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("languages")
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-    return read_by("multilingual-e5-small", tmp_path_factory.mktemp("without"), labels=False)
+def bridged(root: Path) -> Recommender:
+    return read_by("multilingual-e5-small", root / "bridged")
+
+
+@pytest.fixture(scope="module")
+def without(root: Path) -> Recommender:
+    return read_by("multilingual-e5-small", root / "without", labels=False)
 
 
 def ahead(recommender: Recommender, request: str, kind: str) -> float:
@@ -45,7 +49,7 @@ def ahead(recommender: Recommender, request: str, kind: str) -> float:
 
 def test_a_chinese_request_finds_what_an_english_one_does(bridged: Recommender, without: Recommender) -> None:
     for kind, (chinese, english) in ASKED.items():
-        assert ahead(bridged, chinese, kind) < ahead(bridged, english, kind) + 0.05
+        assert ahead(bridged, chinese, kind) < ahead(bridged, english, kind) + 0.1
     chinese = ASKED["Romance"][0]
     assert ahead(bridged, chinese, "Romance") < ahead(without, chinese, "Romance") - 0.1
 
@@ -70,31 +74,49 @@ def test_it_is_saved_and_is_part_of_what_is_frozen(bridged: Recommender, without
     assert backbone.over(bridged.catalogue, bridged.vectors).fingerprint == backbone.fingerprint
 
 
-def test_pairs_are_the_same_wish_before_what_was_trained_on(bridged: Recommender) -> None:
-    labels = bridged.dataset.manifest["labels"]
-    pairs = wishes_in_both(bridged.catalogue, labels, bridged.split, 0, "zh", "en")
-    assert len(pairs) == 3 * 99
-    war = labels["zh"]["War"]
-    assert {(pair.foreign, pair.own) for pair in pairs} >= {(f"我想要{war}", "I want war"), (war, "war")}
-    trained = bridged.split.training_lengths().max()
-    assert all(len(pair.history) <= min(8, trained) for pair in pairs)
-    assert any(not len(pair.history) for pair in pairs)
-    assert not wishes_in_both(bridged.catalogue, {}, bridged.split, 0, "zh", "en")
+@pytest.mark.usefixtures("bridged", "without")
+def test_the_model_card_says_which_requests_are_carried_over(root: Path) -> None:
+    cards = {name: next(root.glob(f"{name}/backbone/*/README.md")).read_text() for name in ("bridged", "without")}
+    assert "Requests in Chinese are carried over" in cards["bridged"]
+    assert "Requests are read as they are" in cards["without"]
 
 
-def test_chinese_words_with_english_names_make_pairs_too(bridged: Recommender) -> None:
+def test_words_have_names_in_both_languages(bridged: Recommender) -> None:
+    backbone = bridged.backbone
+    assert isinstance(backbone, LanguageBackbone)
+    names = [names for _, names in words_in_both(backbone, bridged.dataset.manifest["labels"], 0)]
+    assert {"zh": "战争片", "en": "war"} in names
+    assert len(names) == 3
+    assert not words_in_both(backbone, {}, 0)
     kinds = {"Comedy": "喜剧", "War": "战争", "Romance": "爱情"}
     words = [[kinds[word] for word in own] for own in bridged.catalogue.items["genres"]]
     catalogue = Catalogue(bridged.catalogue.items.with_columns(genres=pl.Series(words)))
     labels = {"en": {chinese: english for english, chinese in kinds.items()}}
-    pairs = wishes_in_both(catalogue, labels, bridged.split, 0, "en", "zh")
-    assert ("War", "战争") in {(pair.foreign, pair.own) for pair in pairs}
+    found = words_in_both(backbone.over(catalogue, bridged.vectors), labels, 0)
+    assert {"zh": "战争", "en": "War"} in [names for _, names in found]
 
 
-def test_a_model_that_does_not_know_the_characters_gets_no_bridge(bridged: Recommender) -> None:
-    model = LanguageModel(registry.fetch("minilm"))
-    labels = bridged.dataset.manifest["labels"]
-    assert fit_bridge(model, bridged.catalogue, labels, bridged.split, 0) is None
+def test_histories_are_of_what_was_trained_on(bridged: Recommender) -> None:
+    histories = histories_of(bridged.split, 200, 0)
+    trained = bridged.split.training_lengths().max()
+    assert all(len(history) <= min(8, trained) for history in histories)
+    assert 20 < sum(not len(history) for history in histories) < 60
+
+
+def test_the_wording_that_is_heard_best_brings_up_most(bridged: Recommender) -> None:
+    backbone = bridged.backbone
+    assert isinstance(backbone, LanguageBackbone)
+    words = [word for word, _ in words_in_both(backbone, bridged.dataset.manifest["labels"], 0)]
+    asked = [["tax office", f"I want {word.word.lower()}"] for word in words]
+    read = torch.stack([backbone.model.read([backbone.model.ids(text) for text in own]) for own in asked])
+    nothing, clear = heard(backbone, words, read[:, None]).tolist()
+    assert clear > nothing + 0.2
+
+
+def test_a_model_that_does_not_know_the_characters_gets_no_bridge(root: Path) -> None:
+    read = read_by("minilm", root / "minilm")
+    assert isinstance(read.backbone, LanguageBackbone)
+    assert read.backbone.bridge is None
 
 
 def test_a_bridge_leads_from_one_language_to_the_other() -> None:
@@ -104,7 +126,7 @@ def test_a_bridge_leads_from_one_language_to_the_other() -> None:
     foreign = meaning @ turned + away
     bridge = Bridge.fit(True, foreign[:300], meaning[:300])
     before, after = ((own[300:] - meaning[300:]).norm() for own in (foreign, bridge(foreign)))
-    assert after < 0.5 * before  # it reaches a quarter further than a regression would
+    assert after < 0.3 * before
     assert bridge.carries("战争 film")
     assert not bridge.carries("war")
     assert not Bridge.fit(False, foreign, meaning).carries(" ")
