@@ -18,7 +18,7 @@ from torch import Tensor
 from promptrec.data.languages import written_in_chinese
 
 TENSORS = ("centre", "moved", "directions")
-RIDGE = 0.03  # chosen on validation people of MovieLens-100K
+RIDGE = 0.1  # chosen on validation people of MovieLens-100K; less hears known names better and all others worse
 
 
 @dataclass(frozen=True)
