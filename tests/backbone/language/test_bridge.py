@@ -13,7 +13,7 @@ from contracts.language import read_by
 from contracts.world import query, rows_of
 from promptrec.backbone.language.backbone import LanguageBackbone
 from promptrec.backbone.language.bridge import Bridge
-from promptrec.backbone.language.bridge_fit import heard, histories_of, words_in_both
+from promptrec.backbone.language.bridge_fit import foreign_and_own, heard, histories_of, words_in_both
 from promptrec.data.catalogue import Catalogue
 from promptrec.recommender import Recommender
 
@@ -79,6 +79,11 @@ def test_the_model_card_says_which_requests_are_carried_over(root: Path) -> None
     cards = {name: next(root.glob(f"{name}/backbone/*/README.md")).read_text() for name in ("bridged", "without")}
     assert "Requests in Chinese are carried over" in cards["bridged"]
     assert "Requests are read as they are" in cards["without"]
+
+
+def test_items_without_texts_do_not_say_which_language_is_foreign() -> None:
+    assert foreign_and_own(["战争片", "", " ", "", "喜剧"]) == ("en", "zh")
+    assert foreign_and_own(["a war film", "喜剧", "a comedy"]) == ("zh", "en")
 
 
 def test_words_have_names_in_both_languages(bridged: Recommender) -> None:

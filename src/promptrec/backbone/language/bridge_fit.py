@@ -31,9 +31,7 @@ def fit_bridge(
     Every word is wished for in every wording of training, before some histories. Whatever the foreign wording, it is to
     be read as the one of the items' language that is heard best.
     """
-    texts = [text for text in backbone.catalogue.texts if text.strip()]
-    chinese = 2 * sum(map(written_in_chinese, texts)) < len(texts)
-    foreign, own = ("zh", "en") if chinese else ("en", "zh")
+    foreign, own = foreign_and_own(backbone.catalogue.texts)
     words, forms = words_in_both(backbone, labels, seed), wordings()["train"]
     unknown = backbone.model.tokenizer.unk_token_id
     if not words or any(
@@ -57,7 +55,13 @@ def fit_bridge(
     theirs, ours = read(foreign), read(own)
     best = int(heard(backbone, [word for word, _ in words], ours).argmax())
     meant = ours[:, :, best : best + 1].expand_as(theirs)
-    return Bridge.fit(chinese, theirs.flatten(0, 2), meant.flatten(0, 2))
+    return Bridge.fit(foreign == "zh", theirs.flatten(0, 2), meant.flatten(0, 2))
+
+
+def foreign_and_own(texts: Sequence[str]) -> tuple[str, str]:
+    """Of Chinese and English that which fewer of the items have, and the other; those without a text do not count."""
+    there = [text for text in texts if text.strip()]
+    return ("en", "zh") if 2 * sum(map(written_in_chinese, there)) > len(there) else ("zh", "en")
 
 
 def words_in_both(
