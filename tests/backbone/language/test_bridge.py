@@ -49,7 +49,7 @@ def ahead(recommender: Recommender, request: str, kind: str) -> float:
 
 def test_a_chinese_request_finds_what_an_english_one_does(bridged: Recommender, without: Recommender) -> None:
     for kind, (chinese, english) in ASKED.items():
-        assert ahead(bridged, chinese, kind) < ahead(bridged, english, kind) + 0.1
+        assert ahead(bridged, chinese, kind) < ahead(bridged, english, kind) + 0.06
     chinese = ASKED["Romance"][0]
     assert ahead(bridged, chinese, "Romance") < ahead(without, chinese, "Romance") - 0.1
 
@@ -87,18 +87,15 @@ def test_items_without_texts_do_not_say_which_language_is_foreign() -> None:
 
 
 def test_words_have_names_in_both_languages(bridged: Recommender) -> None:
-    backbone = bridged.backbone
-    assert isinstance(backbone, LanguageBackbone)
-    names = [names for _, names in words_in_both(backbone, bridged.dataset.manifest["labels"], 0)]
+    names = [word.names for word in words_in_both(bridged.catalogue, bridged.dataset.manifest["labels"], 0)]
     assert {"zh": "战争片", "en": "war"} in names
     assert len(names) == 3
-    assert not words_in_both(backbone, {}, 0)
+    assert not words_in_both(bridged.catalogue, {}, 0)
     kinds = {"Comedy": "喜剧", "War": "战争", "Romance": "爱情"}
     words = [[kinds[word] for word in own] for own in bridged.catalogue.items["genres"]]
     catalogue = Catalogue(bridged.catalogue.items.with_columns(genres=pl.Series(words)))
     labels = {"en": {chinese: english for english, chinese in kinds.items()}}
-    found = words_in_both(backbone.over(catalogue, bridged.vectors), labels, 0)
-    assert {"zh": "战争", "en": "War"} in [names for _, names in found]
+    assert {"zh": "战争", "en": "War"} in [word.names for word in words_in_both(catalogue, labels, 0)]
 
 
 def test_histories_are_of_what_was_trained_on(bridged: Recommender) -> None:
@@ -111,7 +108,7 @@ def test_histories_are_of_what_was_trained_on(bridged: Recommender) -> None:
 def test_the_wording_that_is_heard_best_brings_up_most(bridged: Recommender) -> None:
     backbone = bridged.backbone
     assert isinstance(backbone, LanguageBackbone)
-    words = [word for word, _ in words_in_both(backbone, bridged.dataset.manifest["labels"], 0)]
+    words = words_in_both(bridged.catalogue, bridged.dataset.manifest["labels"], 0)
     asked = [["tax office", f"I want {word.word.lower()}"] for word in words]
     read = torch.stack([backbone.model.read([backbone.model.ids(text) for text in own]) for own in asked])
     nothing, clear = heard(backbone, words, read[:, None]).tolist()

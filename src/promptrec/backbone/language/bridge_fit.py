@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from promptrec.backbone.language.backbone import LanguageBackbone
 from promptrec.backbone.language.bridge import Bridge
 from promptrec.backbone.language.template import LATEST
 from promptrec.backbone.wishes import AttributeWord, attribute_words, wordings
+from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import EMPTY, History
 from promptrec.data.languages import written_in_chinese
 from promptrec.data.split import Split
@@ -31,12 +33,14 @@ def fit_bridge(
     Every word is wished for in every wording of training, before some histories. Whatever the foreign wording, it is to
     be read as the one of the items' language that is heard best.
     """
-    foreign, own = foreign_and_own(backbone.catalogue.texts)
-    words, forms = words_in_both(backbone, labels, seed), wordings()["train"]
-    unknown = backbone.model.tokenizer.unk_token_id
-    if not words or any(
-        unknown in backbone.model.ids(form.format(name[foreign])) for form in forms[foreign] for _, name in words
-    ):
+    model, catalogue, forms = backbone.model, backbone.catalogue, wordings()["train"]
+    foreign, own = foreign_and_own(catalogue.texts)
+    words = words_in_both(catalogue, labels, seed)
+    said = {
+        language: [[model.ids(form.format(word.names[language])) for form in forms[language]] for word in words]
+        for language in (foreign, own)
+    }
+    if not words or any(model.tokenizer.unk_token_id in ids for wishes in said[foreign] for ids in wishes):
         return None  # nothing to learn from, or a model that does not read the language
     each = max(1, min(MOST_HISTORIES, WISHES // (len(forms[own]) * len(words))))
     histories = histories_of(split, len(words) * each, seed)
@@ -44,16 +48,16 @@ def fit_bridge(
     def read(language: str) -> Tensor:
         """(words, histories, wordings, w)"""
         rendered = [
-            backbone.template.render(history, backbone.model.ids(form.format(names[language])))
-            for i, (_, names) in enumerate(words)
+            backbone.template.render(history, ids)
+            for i, wishes in enumerate(said[language])
             for history in histories[i * each : (i + 1) * each]
-            for form in forms[language]
+            for ids in wishes
         ]
         with torch.no_grad():
-            return backbone.model.read(rendered).view(len(words), each, len(forms[language]), -1)
+            return model.read(rendered).view(len(words), each, len(forms[language]), -1)
 
     theirs, ours = read(foreign), read(own)
-    best = int(heard(backbone, [word for word, _ in words], ours).argmax())
+    best = int(heard(backbone, words, ours).argmax())
     meant = ours[:, :, best : best + 1].expand_as(theirs)
     return Bridge.fit(foreign == "zh", theirs.flatten(0, 2), meant.flatten(0, 2))
 
@@ -64,12 +68,10 @@ def foreign_and_own(texts: Sequence[str]) -> tuple[str, str]:
     return ("en", "zh") if 2 * sum(map(written_in_chinese, there)) > len(there) else ("zh", "en")
 
 
-def words_in_both(
-    backbone: LanguageBackbone, labels: Mapping[str, Mapping[str, str]], seed: int
-) -> list[tuple[AttributeWord, dict[str, str]]]:
-    """Up to 200 attribute words with their names in Chinese and in English."""
-    named = [(word, {"zh": word.word, **word.names}) for word in attribute_words(backbone.catalogue, labels)]
-    known = [one for one in named if written_in_chinese(one[1]["zh"]) and not written_in_chinese(one[1]["en"])]
+def words_in_both(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], seed: int) -> list[AttributeWord]:
+    """Up to 200 attribute words that have a name in Chinese and one in English."""
+    named = [replace(word, names={"zh": word.word, **word.names}) for word in attribute_words(catalogue, labels)]
+    known = [w for w in named if written_in_chinese(w.names["zh"]) and not written_in_chinese(w.names["en"])]
     return [known[i] for i in np.sort(generator(seed, "bridge words").permutation(len(known))[:MOST_WORDS])]
 
 
