@@ -25,7 +25,7 @@ import adaptation_general
 import adaptation_requests
 import adaptation_variety
 from adaptation_results import RESULT, write_results
-from adaptation_world import DATA, WORK, WORLDS, file_of, id_of
+from adaptation_world import WORK, WORLD, WORLDS, file_of, id_of
 from promptrec.workspace import write_json
 from result import rows_by
 
@@ -42,7 +42,7 @@ SHORT = (
 def cells() -> dict[str, Callable[[], dict[str, Any]]]:
     """Every cell of the world by its name, those that say most first."""
     few = adaptation_few_shot.cells()
-    if DATA != "ml1m":
+    if WORLD.data != "ml1m":
         return few
     return {
         **adaptation_general.cells(),
@@ -57,7 +57,7 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
 def main(arguments: list[str]) -> None:
     if not arguments and "WORLD" not in os.environ:
         for world in WORLDS:
-            subprocess.run([sys.executable, __file__], env={**os.environ, "WORLD": world}, check=True)
+            subprocess.run([sys.executable, __file__], env={**os.environ, "WORLD": str(world)}, check=True)
         return
     known = cells()
     named = [argument for argument in arguments if not argument.startswith("--")]
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> None:
             print(id_of(name), flush=True)
             write_json(file_of(name), {"cell": id_of(name), **known[name]()})
     found = {name: rows[0] for name, rows in rows_by("cell", RESULT).items()}
-    for folder in (WORK, *(WORK / world for world in WORLDS)):
+    for folder in (WORK, *(WORK / str(world) for world in WORLDS)):
         rows = [json.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*.json"))]
         found |= {row["cell"]: row for row in rows}
     write_results(found)

@@ -19,11 +19,11 @@ import torch
 
 from adaptation_rivals import RATES, fine_tuned, item_knn, popularity
 from adaptation_world import (
-    DATA,
     MOST_CHOOSING,
     MOST_TESTED,
     SCENARIOS,
     SEED,
+    WORLD,
     Asked,
     Floats,
     Scenario,
@@ -58,7 +58,7 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
     """One for each scenario and number of examples."""
     return {
         f"few-shot-{name}-{size}": (lambda name=name, size=size: few_shot(name, size))  # type: ignore[misc]
-        for size in SIZES_OF[DATA]
+        for size in SIZES_OF[WORLD.data]
         for name in SCENARIOS
     }
 

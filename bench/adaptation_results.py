@@ -10,7 +10,7 @@ from typing import Any
 from adaptation_few_shot import RIVALS, SIZES
 from adaptation_plots import draw
 from adaptation_tables import tables
-from adaptation_world import ML1M, WORLDS, id_of
+from adaptation_world import FIRST, ML1M, WORLDS, World, id_of
 from marked import write_between
 from promptrec.workspace import write_json
 from result import goal, results
@@ -22,8 +22,8 @@ ALLOWED = 0.005
 
 
 def write_results(cells: Cells) -> None:
-    seeds = {int(world.split("-")[1]): of_world(cells, world) for world in WORLDS if world.startswith("ml1m")}
-    seeds = {seed: own for seed, own in seeds.items() if own}
+    seeds = {world.seed: of_world(cells, world) for world in WORLDS if world.data == "ml1m"}
+    seeds = {seed: own for seed, own in seeds.items() if own} or {FIRST.seed: {}}
     each = [[large_data(c), cold_people(c), *requests(c), variety(c), general(c)] for c in seeds.values()]
     goals = [few_shot(seeds), *(over_seeds(list(one)) for one in zip(*each, strict=True))]
     write_json(RESULT, results("make bench-adaptation", list(seeds), list(cells.values()), goals))
@@ -33,7 +33,7 @@ def write_results(cells: Cells) -> None:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
 
 
-def of_world(cells: Cells, world: str) -> dict[str, Any]:
+def of_world(cells: Cells, world: World) -> dict[str, Any]:
     """The cells of a world by their names."""
     names = {one: one.split("/")[-1] for one in cells}
     return {name: cells[one] for one, name in names.items() if id_of(name, world) == one}

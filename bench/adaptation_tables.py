@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adaptation_few_shot import SIZES
-from adaptation_world import SCENARIOS_OF, WORLDS, Scenario, id_of
+from adaptation_world import SCENARIOS_OF, WORLDS, Scenario, World, id_of
 
 Cells = Mapping[str, dict[str, Any]]
 EVENTS = ("0", "1", "2", "3", "5", "10")
@@ -16,7 +16,7 @@ def tables(cells: Cells) -> str:
     few = [
         _few_shot(cells, world, name, scenario)
         for world in WORLDS
-        for name, scenario in SCENARIOS_OF[world.split("-")[0]].items()
+        for name, scenario in SCENARIOS_OF[world.data].items()
     ]
     parts = [*few, _cold(cells), _requests(cells), _variety(cells)]
     return "\n\n".join(part for part in [*parts, _general(cells)] if part) + "\n"
@@ -26,7 +26,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
-def _few_shot(cells: Cells, world: str, name: str, scenario: Scenario) -> str:
+def _few_shot(cells: Cells, world: World, name: str, scenario: Scenario) -> str:
     """A row a method, a column a number of examples; bold the chosen prompt, † the quick one, * where the chosen one is
     surely ahead of the row."""
     ids = {size: id_of(f"few-shot-{name}-{size}", world) for size in SIZES}

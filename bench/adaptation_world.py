@@ -7,18 +7,17 @@ the variable WORLD says, as in ml1m-0.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+import prompts
 from promptrec.backbone.sequence import SequenceBackbone, pad
 from promptrec.data.history import History
 from promptrec.data.scenario import match
@@ -28,10 +27,32 @@ from promptrec.recommender import Recommender, current_backbone
 from promptrec.seeding import generator
 from promptrec.tune.task import Task, task_of
 from promptrec.workspace import Workspace, read_json
+from workspaces import trained
 
-WORLDS = ("ml1m-0", "ml1m-1", "ml1m-2", "beauty-0", "courses-0")
-WORLD = os.environ.get("WORLD", WORLDS[0])
-DATA, SEED = WORLD.split("-")[0], int(WORLD.split("-")[1])
+
+class World(NamedTuple):
+    """data: the name of a data set; seed: of its model, its examples and the start of every method."""
+
+    data: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.data}-{self.seed}"
+
+
+WORLDS = (World("ml1m", 0), World("ml1m", 1), World("ml1m", 2), World("beauty", 0), World("courses", 0))
+FIRST = WORLDS[0]
+
+
+def named_world(name: str) -> World:
+    known = {str(world): world for world in WORLDS}
+    if name not in known:
+        raise SystemExit(f"WORLD: there is no world {name!r}; the worlds are {', '.join(known)}")
+    return known[name]
+
+
+WORLD = named_world(os.environ.get("WORLD", str(FIRST)))
+SEED = WORLD.seed
 WORK = Path("bench/work/adaptation")
 ASKED = 256  # histories encoded together
 MOST_CHOOSING, MOST_TESTED = 1_500, 3_000
@@ -76,7 +97,7 @@ COURSES = {
     "first-courses": Scenario("event_number <= 3", "零基础入门课程"),
 }
 SCENARIOS_OF = {"ml1m": ML1M, "beauty": BEAUTY, "courses": COURSES}
-SCENARIOS = SCENARIOS_OF[DATA]
+SCENARIOS = SCENARIOS_OF[WORLD.data]
 SOURCES = {
     "ml1m": ("fetch", "movielens-1m"),
     "beauty": ("import", "examples/shop/shop.toml", "--yes"),
@@ -85,16 +106,12 @@ SOURCES = {
 
 
 def workspace() -> Workspace:
-    """That of the world, with a model trained by default settings; both are made where they are missing. MovieLens-1M's
-    of seed 0 is that of bench/prompts.py."""
-    place = Workspace(Path("bench/work/prompts/workspace") if WORLDS[0] == WORLD else WORK / WORLD / "workspace")
-    program = str(Path(sys.executable).with_name("promptrec"))
-    if not (place.dataset / "manifest.json").exists():
-        place.root.mkdir(parents=True, exist_ok=True)
-        subprocess.run([program, "data", *SOURCES[DATA], "-w", str(place.root)], check=True)
-    if not (place.backbones / "current").exists():
-        subprocess.run([program, "train", "--seed", str(SEED), "-w", str(place.root)], check=True)
-    return place
+    """That of the world with its model; the first world's is that of bench/prompts.py."""
+    return (
+        prompts.workspace()
+        if WORLD == FIRST
+        else trained(Workspace(WORK / str(WORLD) / "workspace"), SEED, *SOURCES[WORLD.data])
+    )
 
 
 @cache
@@ -181,10 +198,10 @@ def padded(histories: Sequence[History], length: int) -> tuple[torch.Tensor, tor
     return pad(histories, length, len(recommender().catalogue))
 
 
-def id_of(name: str, world: str = WORLD) -> str:
+def id_of(name: str, world: World = WORLD) -> str:
     """What results call a cell: its name, where it is not of the first world behind the world's."""
-    return name if world == WORLDS[0] else f"{world}/{name}"
+    return name if world == FIRST else f"{world}/{name}"
 
 
-def file_of(name: str, world: str = WORLD) -> Path:
-    return WORK / f"{id_of(name, world)}.json"
+def file_of(name: str) -> Path:
+    return WORK / f"{id_of(name)}.json"

@@ -33,7 +33,6 @@ from promptrec.data.dataset import Dataset
 from promptrec.data.examples import Examples
 from promptrec.data.history import Histories
 from promptrec.data.interactions import training_matrix
-from promptrec.data.sources import fetch
 from promptrec.data.split import Split
 from promptrec.evaluate import metrics
 from promptrec.evaluate.protocol import rank
@@ -42,6 +41,7 @@ from promptrec.evaluate.yardstick import order_by_id
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
 from promptrec.workspace import Workspace
+from workspaces import program, with_data
 
 Row = dict[str, Any]
 Values = dict[str, np.ndarray]
@@ -83,16 +83,13 @@ class Bench:
 
     def dataset(self, data: str) -> Workspace:
         """The workspace with a dataset of that name, imported where it is not there yet."""
-        place = Workspace(self.work / "data" / data)
-        if (place.dataset / "manifest.json").exists():
-            return place
-        if data == "beauty":
-            files = Path(os.environ["PROMPTREC_DATA"]) / "beauty"
-            options = ["--events", str(files / "events.csv.gz"), "--items", str(files / "items.csv.gz"), "--yes"]
-            subprocess.run([program(), "data", "import", *options, "-w", str(place.root)], check=True)
-        else:
-            fetch({"ml100k": "movielens-100k", "ml1m": "movielens-1m"}[data], place)
-        return place
+        files = Path(os.environ["PROMPTREC_DATA"]) / "beauty"
+        sources = {
+            "beauty": ("import", "--events", f"{files}/events.csv.gz", "--items", f"{files}/items.csv.gz", "--yes"),
+            "ml1m": ("fetch", "movielens-1m"),
+            "ml100k": ("fetch", "movielens-100k"),
+        }
+        return with_data(Workspace(self.work / "data" / data), *sources[data])
 
     def split_files(self, data: str) -> Path:
         """train.csv, validation.csv and test.csv of leave-one-out with everybody trained on, for the peers."""
@@ -115,10 +112,6 @@ class Bench:
             with (folder / f"{part}.csv").open("w", newline="", encoding="utf-8") as out:
                 csv.writer(out).writerows([("user", "item", "position"), *rows])
         return folder
-
-
-def program() -> str:
-    return str(Path(sys.executable).with_name("promptrec"))
 
 
 def measured(command: list[str], log: Path) -> Row:

@@ -22,12 +22,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from promptrec.data.sources import fetch
 from promptrec.prompt.prompt import Prompt
 from promptrec.prompt.query import Query
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator
-from promptrec.training import train
 from promptrec.tune.improve import improve
 from promptrec.tune.search import search
 from promptrec.tune.task import task_of
@@ -36,6 +34,7 @@ from promptrec.tune.tune import tune
 from promptrec.tune.validation import Questions
 from promptrec.workspace import Workspace, write_json
 from result import goal, results, rows_by
+from workspaces import trained
 
 WORK = Path("bench/work/prompts")
 RESULT = Path("bench/results/prompts.json")
@@ -67,12 +66,7 @@ def read(name: str) -> Part | None:
 
 def workspace() -> Workspace:
     """MovieLens-1M with a model trained on it."""
-    place = Workspace(WORK / "workspace")
-    if not (place.dataset / "manifest.json").exists():
-        fetch("movielens-1m", place)
-    if not (place.backbones / "current").exists():
-        train(place, seed=SEED)
-    return place
+    return trained(Workspace(WORK / "workspace"), SEED, "fetch", "movielens-1m")
 
 
 def batch() -> Part:
