@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 from promptrec.backbone.qualities import SPOKEN
+from promptrec.data.catalogue import Catalogue
 from promptrec.recommender import Recommender
 from promptrec.tune.search import Found
 from promptrec.tune.wording import Vocabulary, hinted, qualified, reworded, rewordings, shorter, vocabulary
@@ -60,10 +62,30 @@ def test_a_shade_takes_the_place_of_one_of_the_same() -> None:
 
 
 def test_the_vocabulary_has_no_words_that_only_join(recommender: Recommender) -> None:
-    known = vocabulary(recommender.catalogue, {}, "en", ["popular"])
+    known = vocabulary(recommender.catalogue, {}, None, ["popular"])
     assert set(known.attributes) == {"comedy", "war", "romance"}
     assert list(known.qualities) == ["popular"]
     assert not {"of", "the", "and"} & {word for phrase in known.phrases for word in phrase.split()}
+
+
+def test_chinese_texts_give_their_nouns() -> None:
+    courses = Catalogue(
+        pl.DataFrame(
+            {
+                "id": [str(n) for n in range(18)],
+                "title": ["同时学习计算机科学与数据结构"] * 6 + ["通过心理学的方法，online course"] * 6 + ["音乐"] * 6,
+            }
+        )
+    )
+    known = vocabulary(courses, {}, None)
+    assert known.language == "zh"
+    assert set(known.phrases) == {"计算机科学", "数据结构", "心理学", "方法", "音乐"}
+    assert vocabulary(courses, {}, "courses").phrases == ("online", "course", "online course")
+
+
+def test_chinese_things_are_left_out_one_by_one() -> None:
+    assert shorter("心理学和战争与和平，热门", "zh") == ["心理学和战争与和平", "战争与和平，热门", "心理学，热门"]
+    assert "喜剧和数学" in reworded("物理和数学", CHINESE)
 
 
 def test_what_is_ahead_for_one_person_alone_is_luck() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -36,6 +37,12 @@ UNKNOWN = "unknown"
 def written_in_chinese(text: str) -> bool:
     """Whether it has a Chinese character."""
     return _CHINESE.search(text) is not None
+
+
+def mostly_chinese(texts: Iterable[str]) -> bool:
+    """Whether more than half of those that say anything have a Chinese character."""
+    there = [written_in_chinese(text) for text in texts if text.strip()]
+    return 2 * sum(there) > len(there)
 
 
 def language(text: str) -> str:

@@ -37,7 +37,7 @@ from promptrec.tune.task import Task, task_of
 from promptrec.tune.transfer import NOTHING, rank_prompts
 from promptrec.tune.tune import EXAMPLES_FILE, card_of, descent_of
 from promptrec.tune.validation import Questions
-from promptrec.tune.wording import language_of, rewordings, vocabulary
+from promptrec.tune.wording import rewordings, vocabulary
 from promptrec.workspace import SCHEMA_VERSION, Workspace, write_json
 
 ROUNDS = 3
@@ -214,9 +214,7 @@ class _Run:
         """The best of the trained wordings of the best words; without words, of the attribute words."""
         words = self.best_words()
         labels = self.recommender.dataset.manifest.get("labels", {})
-        tried = (
-            rewordings(words) if words else vocabulary(self.recommender.catalogue, labels, language_of("")).words[:30]
-        )
+        tried = rewordings(words) if words else vocabulary(self.recommender.catalogue, labels, None).words[:30]
         made = [replace(prompt, name=self.name) for prompt in prompts_of(self.recommender.requests, tried)]
         return max(made, key=lambda prompt: float(self.questions.ndcg(prompt).mean())) if made else None
 

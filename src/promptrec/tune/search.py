@@ -36,7 +36,6 @@ from promptrec.tune.wording import (
     Rewriter,
     clauses,
     hinted,
-    language_of,
     qualified,
     reworded,
     rewordings,
@@ -170,7 +169,7 @@ class _Search:
         training = _some(task.training, self.rng, TRAINING_QUESTIONS)
         self.training = Questions(recommender.backbone, training, candidates)
         labels, qualities = recommender.dataset.manifest.get("labels", {}), self.requests.qualities.directions
-        self.words = vocabulary(recommender.catalogue, labels, language_of(text or ""), qualities)
+        self.words = vocabulary(recommender.catalogue, labels, text, qualities)
         self.text = text
         self.prompts: dict[str, Prompt] = {}
         self.found: dict[str, Found] = {}

@@ -10,11 +10,12 @@ from itertools import pairwise
 
 import httpx
 import numpy as np
+import rjieba
 
 from promptrec.backbone.qualities import SPOKEN
 from promptrec.backbone.wishes import attribute_words, wordings
 from promptrec.data.catalogue import Catalogue
-from promptrec.data.languages import written_in_chinese
+from promptrec.data.languages import mostly_chinese, written_in_chinese
 from promptrec.errors import PromptrecError
 from promptrec.rank.lexical import STOPWORDS
 
@@ -24,6 +25,9 @@ FEWEST_ITEMS = 5
 MOST_ANSWERS = 20
 MOST_SHADES = 4
 JOINING = frozenset(("and", "or", "but", "of", "with"))
+NAMING = ("n", "l", "j")  # tags of Chinese words that name something: nouns, set phrases, abbreviations
+JOINED = {"en": " ", "zh": "和"}
+PARTED = {"en": re.compile(r"\s+"), "zh": re.compile(r"(?<=\S\S)和(?=\S\S)")}
 ADDED = {
     "en": {"attribute": "{} and {}", "decade": "{} {}", "phrase": "{} about {}"},
     "zh": {"attribute": "{}和{}", "decade": "{1}{0}", "phrase": "{}和{}"},
@@ -57,30 +61,39 @@ class Vocabulary:
 
 
 def vocabulary(
-    catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], language: str, qualities: Collection[str] = ()
+    catalogue: Catalogue,
+    labels: Mapping[str, Mapping[str, str]],
+    sentence: str | None,
+    qualities: Collection[str] = (),
 ) -> Vocabulary:
     """The attribute words, decades, and the words and pairs of words that occur in the texts of most items without
-    being in most of them, of the language; and those of the qualities that requests know.
+    being in most of them, in the language of a sentence, of the items' texts where there is none; and those of the
+    qualities that requests know.
     """
+    language = language_of(sentence) if sentence else ("zh" if mostly_chinese(catalogue.texts) else "en")
     attributes = [word.names.get(language, word.word) for word in attribute_words(catalogue, labels)]
     counts: Counter[str] = Counter()
+    between = "" if language == "zh" else " "
     for text in catalogue.texts:
-        words = [word.lower() for word in WORD.findall(text)]
-        counts.update({*words, *(f"{a} {b}" for a, b in pairwise(words))})
+        words = naming_words(text, language)
+        pairs = (between.join(pair) for pair in pairwise(words) if all(pair))
+        counts.update([*dict.fromkeys((*filter(None, words), *pairs))])
     most = max(FEWEST_ITEMS, len(catalogue) // 3)
     known = {word.lower() for word in attributes}
-    phrases = [
-        phrase
-        for phrase, n in counts.most_common()
-        if FEWEST_ITEMS <= n <= most
-        and phrase not in known
-        and language_of(phrase) == language
-        and not {*phrase.split()} & STOPWORDS
-    ]
+    phrases = [phrase for phrase, n in counts.most_common() if FEWEST_ITEMS <= n <= most and phrase not in known]
     found = np.unique(catalogue.decades[~np.isnan(catalogue.decades)])
     decades = [wordings()["decade"][language].format(int(decade)) for decade in found]
     said = {name: forms[language] for name, forms in SPOKEN.items() if name in qualities}
     return Vocabulary(language, tuple(attributes), tuple(decades), tuple(phrases[:MOST_PHRASES]), said)
+
+
+def naming_words(text: str, language: str) -> list[str]:
+    """The words of a text in their order, in lower case, "" for those that name nothing or are of another language."""
+    if language == "zh":
+        tagged = [(word.lower(), tag.startswith(NAMING)) for word, tag in rjieba.tag(text)]
+    else:
+        tagged = [(word, word not in STOPWORDS) for word in map(str.lower, WORD.findall(text))]
+    return [word if names and len(word) > 1 and language_of(word) == language else "" for word, names in tagged]
 
 
 def language_of(text: str) -> str:
@@ -99,33 +112,34 @@ def joined(parts: Sequence[str], language: str) -> str:
 def shorter(sentence: str, language: str) -> list[str]:
     """The sentence without one of its clauses, or without one word of the first."""
     head, *tail = clauses(sentence)
-    words = head.split()
+    words = PARTED[language].split(head)
     fewer = [joined([head, *tail[:i], *tail[i + 1 :]], language) for i in range(len(tail))]
-    heads = [trimmed(words[:i] + words[i + 1 :]) for i in range(len(words))]
+    heads = [trimmed(words[:i] + words[i + 1 :], language) for i in range(len(words))]
     return [*fewer, *(joined([own, *tail], language) for own in heads if own)]
 
 
 def reworded(sentence: str, known: Vocabulary) -> list[str]:
     """The sentences whose first clause, what is wanted, has a word more, or an attribute's in place of one."""
     head, *tail = clauses(sentence)
-    words, heads = head.split(), []
+    joiner = JOINED[known.language]
+    words, heads = PARTED[known.language].split(head), []
     for kind, added in ((known.attributes, "attribute"), (known.decades, "decade"), (known.phrases, "phrase")):
         for word in kind:
             if word.lower() not in sentence.lower():
                 heads.append(ADDED[known.language][added].format(head, word))
                 if kind is not known.phrases:
-                    heads += [" ".join([*words[:i], word, *words[i + 1 :]]) for i in range(len(words))]
+                    heads += [joiner.join([*words[:i], word, *words[i + 1 :]]) for i in range(len(words))]
     return [joined([own, *tail], known.language) for own in heads]
 
 
-def trimmed(words: Sequence[str]) -> str:
+def trimmed(words: Sequence[str], language: str) -> str:
     """The words without those at their ends that only join others."""
     own = list(words)
     while own and own[-1].lower() in STOPWORDS:
         own.pop()
     while own and own[0].lower() in JOINING:
         own.pop(0)
-    return " ".join(own)
+    return JOINED[language].join(own)
 
 
 def hinted(sentence: str, known: Vocabulary) -> list[str]:

@@ -15,7 +15,7 @@ from promptrec.backbone.language.template import LATEST
 from promptrec.backbone.wishes import AttributeWord, attribute_words, wordings
 from promptrec.data.catalogue import Catalogue
 from promptrec.data.history import EMPTY, History
-from promptrec.data.languages import written_in_chinese
+from promptrec.data.languages import mostly_chinese, written_in_chinese
 from promptrec.data.split import Split
 from promptrec.seeding import generator
 
@@ -64,8 +64,7 @@ def fit_bridge(
 
 def foreign_and_own(texts: Sequence[str]) -> tuple[str, str]:
     """Of Chinese and English that which fewer of the items have, and the other; those without a text do not count."""
-    there = [text for text in texts if text.strip()]
-    return ("en", "zh") if 2 * sum(map(written_in_chinese, there)) > len(there) else ("zh", "en")
+    return ("en", "zh") if mostly_chinese(texts) else ("zh", "en")
 
 
 def words_in_both(catalogue: Catalogue, labels: Mapping[str, Mapping[str, str]], seed: int) -> list[AttributeWord]:
