@@ -39,7 +39,7 @@ Answers = list[Floats | None]
 
 
 def reranking() -> dict[str, Any]:
-    sequence, _ = recommenders()
+    sequence, _ = recommenders(seed=0)
     decoder = Decoder(fetch("smollm2-135m"))
     split = sequence.split
     few, few_test = split.cold_people(split.validation, FEW), split.cold_people(split.test, FEW)

@@ -83,14 +83,18 @@ def standardised(scores: np.ndarray) -> np.ndarray:
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9)
 
 
-def interval(values: np.ndarray) -> dict[str, float]:
-    return {key: float(value) for key, value in bootstrap_interval(values, 0).items()}
+def interval(values: np.ndarray, people: np.ndarray | None = None) -> dict[str, float]:
+    return {key: float(value) for key, value in bootstrap_interval(values, 0, people=people).items()}
 
 
-def ratio_interval(values: np.ndarray, usual: np.ndarray) -> dict[str, float]:
-    """The ratio of two means over the same people, and its 95% bootstrap interval."""
-    rng = generator(0, "ratio")
-    drawn = rng.integers(len(values), size=(2_000, len(values)))
-    ratios = values[drawn].mean(axis=1) / np.maximum(usual[drawn].mean(axis=1), 1e-9)
+def ratio_interval(values: np.ndarray, usual: np.ndarray, people: np.ndarray | None = None) -> dict[str, float]:
+    """The ratio of two means over the same questions, and its 95% bootstrap interval over people.
+
+    people: (n,) who each question is of; each is of a person of their own where None.
+    """
+    owners = np.arange(len(values)) if people is None else np.unique(people, return_inverse=True)[1]
+    sums, usual_sums = np.bincount(owners, weights=values), np.bincount(owners, weights=usual)
+    drawn = generator(0, "ratio").integers(len(sums), size=(2_000, len(sums)))
+    ratios = sums[drawn].sum(axis=1) / np.maximum(usual_sums[drawn].sum(axis=1), 1e-9)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return {"value": float(values.mean() / usual.mean()), "low": float(low), "high": float(high)}
