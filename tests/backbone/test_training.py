@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -24,8 +25,10 @@ from promptrec.backbone.fitting import fit
 from promptrec.backbone.settings import Settings
 from promptrec.backbone.settings_search import search_settings
 from promptrec.backbone.training import train_sequence
+from promptrec.data.dataset import EVENT_COLUMNS, Dataset
 from promptrec.data.split import Split
 from promptrec.errors import PromptrecError
+from promptrec.prompt.query import Query
 from promptrec.training import plotted
 from promptrec.workspace import Workspace
 
@@ -207,6 +210,27 @@ def test_items_that_start_at_factors_are_ranked_well_without_training(world: Wor
         untrained = Settings(1e-9, 1_024, epochs=1, factors=factors)
         found[factors] = train_sequence(world.split, world.catalogue, noise, 0, untrained)[1]["validation_ndcg@10"]
     assert found[True] > 0.3 > 0.15 > found[False]
+
+
+def test_who_is_new_is_not_taken_for_one_whose_history_ends() -> None:
+    """Everybody watches six early films, then six late ones."""
+    rng = np.random.default_rng(3)
+    order = np.concatenate([rng.permuted(np.tile(np.arange(n, n + 20), (150, 1)), axis=1)[:, :6] for n in (0, 20)], 1)
+    events = [
+        (f"p{person}", f"f{film}", 1000.0 * place, "view", 1.0, 1.0, None)
+        for person, films in enumerate(order)
+        for place, film in enumerate(films)
+    ]
+    items = pl.DataFrame({"id": [f"f{n}" for n in range(40)], "title": ["a film"] * 40})
+    dataset = Dataset(pl.DataFrame(events, schema=EVENT_COLUMNS, orient="row"), items, None, {"name": "two-times"})
+    split, vectors = Split.of(dataset.histories, 0), rng.normal(size=(40, 16)).astype(np.float32)
+    new = [Query(history.last(2)) for history in split.cold_people(split.validation, (2,))]
+    early = {}
+    for cut in (0.0, 0.5):
+        settings = Settings(3e-3, 64, epochs=8, cut=cut)
+        scores = train_sequence(split, dataset.catalogue, vectors, 0, settings)[0].score(new)
+        early[cut] = (np.argsort(-scores, axis=1)[:, :10] < 20).mean()
+    assert early[0.5] > 0.8 > 0.65 > early[0.0]
 
 
 def test_a_search_tries_settings_resumes_and_keeps_the_best(

@@ -19,7 +19,8 @@ class Settings:
     """learning_rate: of AdamW; negatives: how many are drawn for a batch where the softmax is sampled; batch: how many
     histories it has; epochs: the most there are; sorted_together: how many batches' histories are sorted by length
     before they are divided, which pads less and mixes less; factors: whether item vectors start at factors of the
-    interactions instead of at random; words: whether each attribute word has a vector of its own; members: how many
+    interactions instead of at random; cut: the share of histories that are read a second time in an epoch, cut short at
+    a random place (`sequence` alone); words: whether each attribute word has a vector of its own; members: how many
     networks are trained, whose mean is the model (`sequence` alone); network: what differs from the sizes that the
     backbone's network has by default, such as its width and dropout."""
 
@@ -29,6 +30,7 @@ class Settings:
     epochs: int = 30
     sorted_together: int = 1
     factors: bool = False
+    cut: float = 0.0
     words: bool = False
     members: int = 1
     network: Mapping[str, float] = field(default_factory=dict)

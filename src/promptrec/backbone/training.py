@@ -37,6 +37,7 @@ EPOCHS = 30
 FEWER_EPOCHS = 16
 NEGATIVES = 1_024
 SHORT, MANY = 20, 5_000
+FITTING, CUT = 50, 0.5
 LARGE = 500_000
 SHORT_HISTORIES = Settings(
     1e-2,
@@ -129,6 +130,7 @@ def _train_member(
         "batch": settings.batch,
         "epochs": settings.epochs,
         "factors": settings.factors,
+        "cut": settings.cut,
         "words": settings.words,
         "members": settings.members,
         "patience": PATIENCE,
@@ -166,13 +168,19 @@ def _ensemble(
 
 def suited(split: Split) -> Settings:
     """The settings that won on validation: on Beauty for many people with short histories, on MovieLens-1M for half a
-    million events and more, of which half as many epochs are nearly as good, else on MovieLens-100K."""
+    million events and more, of which half as many epochs are nearly as good, else on MovieLens-100K.
+
+    Histories that fit into the window always end at their person's last event, so that a history's end comes to stand
+    for late events, and who is new is misread: on the courses, of 21 events each, histories cut short as well found
+    what new people took with .366 NDCG@10 instead of .309 (on Beauty .070 instead of .071, with .0649 on warm people
+    instead of .0671).
+    """
     lengths = split.training_lengths()
     if len(lengths) >= MANY and lengths.mean() < SHORT:
         return SHORT_HISTORIES
     if lengths.sum() >= LARGE:
         return Settings(LEARNING_RATE, NEGATIVES, BATCH, FEWER_EPOCHS, network={"width": 128})
-    return Settings(LEARNING_RATE, NEGATIVES, BATCH, EPOCHS)
+    return Settings(LEARNING_RATE, NEGATIVES, BATCH, EPOCHS, cut=CUT if lengths.mean() < FITTING else 0.0)
 
 
 def _start(split: Split, content: ItemContent, config: NetworkConfig, seed: int) -> Shares:
@@ -207,10 +215,14 @@ def _scores(network: SequenceNetwork, content: ItemContent, histories: list[Hist
 def _batches(
     split: Split, trained: np.ndarray, longest: int, settings: Settings, rng: np.random.Generator
 ) -> Iterator[list[History]]:
-    """Every training event once as a target: histories are cut into windows at a place that changes each epoch."""
+    """Every training event once as a target: histories are cut into windows at a place that changes each epoch. Some
+    are read again up to a place that changes, too."""
     windows = []
     for person, length in zip(split.training, trained, strict=True):
         stop = int(length)
+        if settings.cut and stop > 2 and rng.random() < settings.cut:
+            end = int(rng.integers(2, stop))
+            windows.append((int(person), max(0, end - 1 - longest), end))
         size = int(rng.integers(1, longest + 1)) if stop > longest + 1 else longest
         while stop > 1:
             start = max(0, stop - 1 - size)
