@@ -25,7 +25,7 @@ def write_results(cells: Cells) -> None:
     seeds = {world.seed: of_world(cells, world) for world in WORLDS if world.data == "ml1m"}
     seeds = {seed: own for seed, own in seeds.items() if own} or {FIRST.seed: {}}
     each = [[large_data(c), cold_people(c), *requests(c), variety(c), general(c)] for c in seeds.values()]
-    goals = [few_shot(seeds), *(over_seeds(list(one)) for one in zip(*each, strict=True))]
+    goals = [few_shot(seeds), *(over_seeds(dict(zip(seeds, one, strict=True))) for one in zip(*each, strict=True))]
     write_json(RESULT, results("make bench-adaptation", list(seeds), list(cells.values()), goals))
     write_between(PAGE, "results", tables(cells).rstrip())
     draw(cells, Path("docs/adaptation.png"))
@@ -39,15 +39,20 @@ def of_world(cells: Cells, world: World) -> dict[str, Any]:
     return {name: cells[one] for one, name in names.items() if id_of(name, world) == one}
 
 
-def over_seeds(goals: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One goal of the seeds that have it: the mean, met where each seed meets it."""
-    found = [one for one in goals if one["value"] is not None]
+def over_seeds(goals: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """One goal of the seeds that have it: the mean, met where each seed meets it, with the note of the first that does
+    not."""
+    found = {seed: one for seed, one in goals.items() if one["value"] is not None}
     if len(found) < 2:
-        return found[0] if found else goals[0]
-    values = [one["value"] for one in found]
-    note = f"{len(found)} seeds ({', '.join(f'{value:.4g}' for value in values)}), of the first: {found[0]['note']}"
-    met = all(one["met"] for one in found)
-    return {**found[0], "value": sum(values) / len(values), "met": met, "note": note}
+        return next(iter((found or goals).values()))
+    values = [one["value"] for one in found.values()]
+    missed = [seed for seed, one in found.items() if not one["met"]]
+    said = missed[0] if missed else min(found)
+    note = f"{len(found)} seeds ({', '.join(f'{value:.4g}' for value in values)}"
+    note += f"; missed by {', '.join(map(str, missed))})" if missed else ")"
+    if found[said]["note"]:
+        note += f", seed {said}: {found[said]['note']}"
+    return {**found[said], "value": sum(values) / len(values), "met": not missed, "note": note}
 
 
 def few_shot(seeds: Mapping[int, Cells]) -> dict[str, Any]:
