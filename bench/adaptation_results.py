@@ -10,7 +10,7 @@ from typing import Any
 from adaptation_few_shot import RIVALS, SIZES
 from adaptation_plots import draw
 from adaptation_tables import tables
-from adaptation_world import FIRST, ML1M, WORLDS, World, id_of
+from adaptation_world import FIRST, ML1M, WORLDS, of_world
 from marked import write_between
 from promptrec.workspace import write_json
 from result import goal, results
@@ -31,12 +31,6 @@ def write_results(cells: Cells) -> None:
     draw(cells, Path("docs/adaptation.png"))
     for one in goals:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
-
-
-def of_world(cells: Cells, world: World) -> dict[str, Any]:
-    """The cells of a world by their names."""
-    names = {one: one.split("/")[-1] for one in cells}
-    return {name: cells[one] for one, name in names.items() if id_of(name, world) == one}
 
 
 def over_seeds(goals: Mapping[int, dict[str, Any]]) -> dict[str, Any]:

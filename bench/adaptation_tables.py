@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adaptation_few_shot import SIZES
-from adaptation_world import SCENARIOS_OF, WORLDS, Scenario, World, id_of
+from adaptation_world import SCENARIOS_OF, WORLDS, Scenario, World, of_world
 
 Cells = Mapping[str, dict[str, Any]]
 EVENTS = ("0", "1", "2", "3", "5", "10")
 
 
 def tables(cells: Cells) -> str:
-    few = [
-        _few_shot(cells, world, name, scenario)
-        for world in WORLDS
-        for name, scenario in SCENARIOS_OF[world.data].items()
-    ]
-    parts = [*few, _cold(cells), _requests(cells), _variety(cells)]
-    return "\n\n".join(part for part in [*parts, _general(cells)] if part) + "\n"
+    parts = []
+    for world in WORLDS:
+        own = of_world(cells, world)
+        parts += [_few_shot(own, world, name, scenario) for name, scenario in SCENARIOS_OF[world.data].items()]
+    for world in WORLDS:
+        own = of_world(cells, world)
+        found = [part for part in (_cold(own), _requests(own), _variety(own), _general(own)) if part]
+        parts += [f"### What is not of one scenario, {world}", *found] if found else []
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,7 +31,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _few_shot(cells: Cells, world: World, name: str, scenario: Scenario) -> str:
     """A row a method, a column a number of examples; bold the chosen prompt, † the quick one, * where the chosen one is
     surely ahead of the row."""
-    ids = {size: id_of(f"few-shot-{name}-{size}", world) for size in SIZES}
+    ids = {size: f"few-shot-{name}-{size}" for size in SIZES}
     found = {size: cells[one] for size, one in ids.items() if one in cells}
     if not found:
         return ""

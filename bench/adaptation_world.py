@@ -7,7 +7,7 @@ the variable WORLD says, as in ml1m-0.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -201,6 +201,12 @@ def padded(histories: Sequence[History], length: int) -> tuple[torch.Tensor, tor
 def id_of(name: str, world: World = WORLD) -> str:
     """What results call a cell: its name, where it is not of the first world behind the world's."""
     return name if world == FIRST else f"{world}/{name}"
+
+
+def of_world(cells: Mapping[str, dict[str, Any]], world: World) -> dict[str, dict[str, Any]]:
+    """The cells of a world by their names."""
+    names = {one: one.split("/")[-1] for one in cells}
+    return {name: cells[one] for one, name in names.items() if id_of(name, world) == one}
 
 
 def file_of(name: str) -> Path:
