@@ -147,7 +147,9 @@ def test_a_hint_moves_less_than_a_wish(recommender: Recommender, wish: str, hint
     comedies, romances = of_kind("Comedy"), of_kind("Romance")
     plain, hinted, wished = (scores(recommender, request) for request in (wish, hint, both))
     assert plain[comedies].mean() < hinted[comedies].mean() < wished[comedies].mean()
-    assert set(np.argsort(-hinted)[:10]) <= set(range(romances.start, romances.stop))
+    best = set(np.argsort(-hinted)[:10])  # after three war films one of them may be left among the romances
+    assert len(best & set(range(romances.start, romances.stop))) >= 9
+    assert not best & set(range(comedies.start, comedies.stop))
 
 
 def test_an_encoder_of_an_earlier_version_is_refused_by_name(recommender: Recommender, tmp_path: Path) -> None:

@@ -241,13 +241,13 @@ def test_a_limit_draws_with_the_seed(recommender: Recommender) -> None:
     assert first.card["curve"] == again.card["curve"]
 
 
-def test_the_card_reads_what_the_prompt_does(recommender: Recommender) -> None:
-    prompt = tune(recommender, "war-page", "array_contains(genres, 'War')", method="shift")
+def test_the_card_reads_what_the_prompt_does(with_room: Recommender) -> None:
+    prompt = tune(with_room, "war-page", "array_contains(genres, 'War')", method="shift")
     reading = prompt.card["reading"]
     assert reading["nearest_requests"][0][0] == "war"
     assert reading["attributes_lifted"][0][0] == "genres: War"
     assert all(title.startswith("War") for title, _ in reading["items_lifted"])
-    folder = recommender.library.place("war-page", prompt.version)
+    folder = with_room.library.place("war-page", prompt.version)
     text = (folder / "card.md").read_text()
     for part in ("Scores on test people", "genres: War", "1 relevance", "small-world", "bytes", prompt.backbone[:16]):
         assert part in text
