@@ -49,7 +49,6 @@ SIZES_OF = {"ml1m": SIZES, "beauty": (64, 512), "courses": (64, 512)}
 RIVALS = ("full", "lora", "last layer", "joint", "scratch")
 SHARED = "low-rank of a shared prefix"
 SHARED_CHOOSING = 500  # validation examples of each scenario that choose the shared prefix
-LARGE = 4_096  # where the question is what full fine-tuning has to offer, at what cost: no other rival, one prefix
 QUICK = 0.2  # of full fine-tuning's time
 Scores = list[torch.Tensor]
 
@@ -83,7 +82,7 @@ def few_shot(name: str, size: int, seed: int = SEED) -> dict[str, Any]:
     for method, (prompt, seconds) in made.items():
         numbers = sum(tensor.numel() for tensor in prompt.tensors.values())
         took(f"prompt: {method}", steered(prompt, choosing, tested), parameters=numbers, seconds=seconds)
-    for method in RIVALS[:1] if size == LARGE else RIVALS:
+    for method in RIVALS:
         scores, cost = fine_tuned(method, task.training, choosing, [tested], seed)
         took(method, scores, rate=RATES[method], **cost)
     took("item kNN in the scenario", item_knn(task.training, choosing, [tested]))
@@ -131,18 +130,14 @@ def prompts(
         return own.requests.prompt(words_for(own, asked, None, seed, BUDGET, candidates=candidates)[0].sentence)
 
     found = {"words": timed(words)}
-    if len(task.training) < LARGE:
-        prompt, seconds = found["searched words"] = timed(searched)
-        further, more = tuned(Start(replace(prompt, kind="soft")), "directions")
-        found["searched words, then directions"] = further, seconds + more
-    found["directions"] = tuned(silent, "directions")
-    found["shift"] = tuned(silent, "shift")
-    if len(task.training) < LARGE:
-        found["input"] = tuned(silent, "input")
-        found["prefix"] = tuned(silent, "prefix")
-        common = shared_prefix(len(task.training), seed)
-        if "prefix" in common.tensors:  # else those who choose liked silence best
-            found[SHARED] = tuned(Start(common, common), "low-rank")
+    prompt, seconds = found["searched words"] = timed(searched)
+    further, more = tuned(Start(replace(prompt, kind="soft")), "directions")
+    found["searched words, then directions"] = further, seconds + more
+    for method in ("directions", "shift", "input", "prefix"):
+        found[method] = tuned(silent, method)
+    common = shared_prefix(len(task.training), seed)
+    if "prefix" in common.tensors:  # else those who choose liked silence best
+        found[SHARED] = tuned(Start(common, common), "low-rank")
     prompt, seconds = tuned(Start(found["directions"][0]), "prefix")
     found["directions, then prefix"] = prompt, seconds + found["directions"][1]
     return found
