@@ -143,13 +143,11 @@ def test_a_catalogue_without_attribute_words_is_read_without_a_warning() -> None
         ("爱情片", "爱情片，略带喜剧", "爱情片和喜剧"),
     ],
 )
-def test_a_hint_moves_less_than_a_wish(recommender: Recommender, wish: str, hint: str, both: str) -> None:
+def test_a_hint_moves_less_than_a_wish(with_room: Recommender, wish: str, hint: str, both: str) -> None:
     comedies, romances = of_kind("Comedy"), of_kind("Romance")
-    plain, hinted, wished = (scores(recommender, request) for request in (wish, hint, both))
+    plain, hinted, wished = (scores(with_room, request) for request in (wish, hint, both))
     assert plain[comedies].mean() < hinted[comedies].mean() < wished[comedies].mean()
-    best = set(np.argsort(-hinted)[:10])  # after three war films one of them may be left among the romances
-    assert len(best & set(range(romances.start, romances.stop))) >= 9
-    assert not best & set(range(comedies.start, comedies.stop))
+    assert set(np.argsort(-hinted)[:10]) <= set(range(romances.start, romances.stop))
 
 
 def test_an_encoder_of_an_earlier_version_is_refused_by_name(recommender: Recommender, tmp_path: Path) -> None:
