@@ -31,8 +31,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _few_shot(cells: Cells, world: World, name: str, scenario: Scenario) -> str:
     """A row a method, a column a number of examples; bold the chosen prompt, † the quick one, * where the chosen one is
     surely ahead of the row."""
-    ids = {size: f"few-shot-{name}-{size}" for size in SIZES}
-    found = {size: cells[one] for size, one in ids.items() if one in cells}
+    found = {size: cells[one] for size in SIZES if (one := f"few-shot-{name}-{size}") in cells}
     if not found:
         return ""
     methods = dict.fromkeys(method for one in found.values() for method in one["methods"])

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from language_trained import FEW, recommenders
+from language_trained import FEW, helped, recommenders
 from language_world import WORK, interval, ratio_interval
 from promptrec.backbone.language.decoder import Decoder
 from promptrec.data.examples import Examples
@@ -29,7 +28,6 @@ from promptrec.tune.lists import Lists
 from promptrec.tune.reranker import descend
 from promptrec.tune.task import task_of
 from promptrec.workspace import write_json
-from result import goal
 
 CHOOSING, ASKED, ASKED_COLD = 100, 150, 300
 EXAMPLES = 2_000
@@ -85,18 +83,10 @@ def reranking() -> dict[str, Any]:
         }
         for kind, own in gains.items()
     ]
-    return {"rows": rows, "goals": [helped(gains)]}
-
-
-def helped(gains: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
-    """Ahead on cold items and with one to three events, no loss on warm people."""
     leads = {kind: paired_difference(own["tuned"], own["sequence"], 0) for kind, own in gains.items()}
-    met = leads["cold items"]["low"] > 0 and leads["1 to 3 events"]["low"] > 0 and leads["warm"]["high"] >= 0
-    cold = gains["cold items"]
-    parts = (f"{kind} {own['value']:+.4f} ({own['low']:+.4f} to {own['high']:+.4f})" for kind, own in leads.items())
+    ratio = ratio_interval(gains["cold items"]["tuned"], gains["cold items"]["sequence"])
     text = "sequence reranked by a tuned decoder against sequence alone on cold items, times"
-    note = f"NDCG@10 reranked less sequence alone: {'; '.join(parts)}"
-    return goal("helps-trained-reranking", text, 1.0, ratio_interval(cold["tuned"], cold["sequence"]), note, also=met)
+    return {"rows": rows, "goals": [helped("helps-trained-reranking", text, "NDCG@10 reranked", leads, ratio)]}
 
 
 def tuned_for(sequence: Recommender, start: DecoderReranker) -> tuple[DecoderReranker, dict[str, Any]]:

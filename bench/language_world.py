@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from promptrec.tune.objective import Loss, Objective
 from promptrec.tune.start import Tunable, start_of
 from promptrec.tune.task import Task
 from promptrec.workspace import Workspace
+from workspaces import program
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "bench/work/language"
@@ -30,13 +30,13 @@ SEEDS = (0, 1, 2)
 
 def workspace(name: str, model: str, source: Callable[[Path], list[str]]) -> Recommender:
     """The trained recommender of a data set, made where it is missing; source: what `promptrec data` is told."""
-    place, program = WORK / name, str(Path(sys.executable).parent / "promptrec")
+    place = WORK / name
     if not (place / "dataset/manifest.json").exists():
         place.mkdir(parents=True, exist_ok=True)
-        command = [program, "data", *source(place), "-w", str(place)]
+        command = [program(), "data", *source(place), "-w", str(place)]
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     if not (place / "backbone/current").exists():
-        subprocess.run([program, "models", "fetch", model], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([program(), "models", "fetch", model], check=True, stdout=subprocess.DEVNULL)
         train_language(Workspace(place), model)
     return Recommender.load(place)
 

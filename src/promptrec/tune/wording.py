@@ -77,7 +77,7 @@ def vocabulary(
     for text in catalogue.texts:
         words = naming_words(text, language)
         pairs = (between.join(pair) for pair in pairwise(words) if all(pair))
-        counts.update([*dict.fromkeys((*filter(None, words), *pairs))])
+        counts.update([*dict.fromkeys((*filter(None, words), *pairs))])  # in their order, which decides ties
     most = max(FEWEST_ITEMS, len(catalogue) // 3)
     known = {word.lower() for word in attributes}
     phrases = [phrase for phrase, n in counts.most_common() if FEWEST_ITEMS <= n <= most and phrase not in known]
