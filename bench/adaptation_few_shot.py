@@ -131,9 +131,10 @@ def prompts(
 
     found = {"words": timed(words)}
     prompt, seconds = found["searched words"] = timed(searched)
-    further, more = tuned(Start(replace(prompt, kind="soft")), "directions")
-    found["searched words, then directions"] = further, seconds + more
-    for method in ("directions", "shift", "input", "prefix"):
+    for method in ("directions", "last-prefix"):
+        further, more = tuned(Start(replace(prompt, kind="soft")), method)
+        found[f"searched words, then {method}"] = further, seconds + more
+    for method in ("directions", "shift", "input", "prefix", "last-prefix"):
         found[method] = tuned(silent, method)
     common = shared_prefix(len(task.training), seed)
     if "prefix" in common.tensors:  # else those who choose liked silence best

@@ -19,6 +19,7 @@ from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.start import start_of
 from promptrec.tune.task import task_of
 from promptrec.tune.tune import descent_of, tune
+from promptrec.tune.validation import LastLayer, Questions, on_each
 
 EVEN_FILMS = "rating = 5"
 
@@ -36,7 +37,7 @@ def base(with_room: Recommender) -> Prompt:
     return tune(with_room, "shared-base", "rating > 0", method="prefix")
 
 
-@pytest.mark.parametrize("method", ["directions", "shift", "input", "prefix", "low-rank"])
+@pytest.mark.parametrize("method", ["directions", "shift", "input", "prefix", "last-prefix", "low-rank"])
 def test_each_method_learns_the_scenario_and_keeps_what_it_learnt(
     with_room: Recommender, base: Prompt, method: str
 ) -> None:
@@ -47,6 +48,35 @@ def test_each_method_learns_the_scenario_and_keeps_what_it_learnt(
     history, _ = with_room.catalogue.history(["C0", "C1"])
     one, other = (with_room.backbone.score([Query(history=history, prompt=p)]) for p in (prompt, again))
     assert np.array_equal(one, other)
+
+
+def test_a_prefix_at_the_last_layer_leaves_the_words_as_they_are(with_room: Recommender) -> None:
+    """And what is computed of histories read once is what the whole network makes of them."""
+    spoken = start_of(with_room, "late", "war", (), None)
+    task = task_of(with_room, EVEN_FILMS, None, 200, 0)
+    found = descent_of(with_room, task, spoken, "last-prefix", Objective(), 0).prompt
+    assert found.tensors["prefix"].shape[0] == 1
+    loud = found.tensors["shift"].norm() / spoken.prompt.tensors["shift"].norm()
+    assert torch.allclose(found.tensors["shift"], loud * spoken.prompt.tensors["shift"], atol=1e-6)
+    histories = [history.last(n % 9) for n, history in enumerate(task.validation)]
+    backbone, tensors = with_room.backbone, dict(found.tensors)
+    encoded = LastLayer(backbone, histories).encoded(tensors["prefix"])
+    whole = backbone.queries(histories, on_each(tensors, len(histories)))
+    shifted = torch.nn.functional.pad(encoded, (0, whole.shape[1] - encoded.shape[1])) + tensors["shift"]
+    torch.testing.assert_close(shifted, whole, rtol=1e-4, atol=1e-5)
+    assert (whole - backbone.queries(histories, {}) - tensors["shift"]).abs().max() > 0.01
+
+
+def test_questions_rank_a_prefix_at_the_last_layer_as_everybody_does(with_room: Recommender) -> None:
+    task = task_of(with_room, EVEN_FILMS, None, 200, 0)
+    found = descent_of(with_room, task, start_of(with_room, "late", None, (), None), "last-prefix", Objective(), 0)
+    asked = Questions(with_room.backbone, task.validation)
+    assert np.array_equal(asked.ndcg(found.prompt), ndcg_per_example(with_room.backbone, task.validation, found.prompt))
+
+
+def test_a_prefix_of_all_layers_is_not_cut_to_the_last(with_room: Recommender, base: Prompt) -> None:
+    with pytest.raises(PromptrecError, match="prefix of prompt 'cut' enters 2 layers; go on with --method prefix"):
+        tune(with_room, "cut", EVEN_FILMS, method="last-prefix", start=base.name)
 
 
 def test_each_direction_lifts_what_it_is_called(recommender: Recommender) -> None:

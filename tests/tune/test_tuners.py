@@ -28,6 +28,6 @@ class TestFactorization(PromptTunerContract):
         return factorized
 
     def test_it_takes_no_prefix(self, subject: Recommender) -> None:
-        for method in ("prefix", "input", "low-rank"):
+        for method in ("prefix", "last-prefix", "input", "low-rank"):
             with pytest.raises(PromptrecError, match="takes no prefix; use --method shift"):
                 tune(subject, "prefix", "rating = 5", method=method)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -74,6 +74,33 @@ def unit(x: Tensor, members: int) -> Tensor:
     return found
 
 
+class Reading(NamedTuple):
+    """What a layer has made of histories before a prompt enters: its input x (b, l, width) with queries, keys and
+    values of the same size, and the mask (b, 1, l, l). Of the last position alone x (b, 1, width), q and the mask."""
+
+    x: Tensor
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    mask: Tensor
+
+    def take(self, rows: Tensor) -> Reading:
+        return Reading(*(part[rows] for part in self))
+
+
+def joined(parts: Sequence[Reading]) -> Reading:
+    """Readings of the last position, one after the other; shorter histories have nothing before them."""
+    longest = max(part.k.shape[1] for part in parts)
+
+    def wider(part: Reading) -> Reading:
+        more = longest - part.k.shape[1]
+        return part._replace(
+            k=F.pad(part.k, (0, 0, more, 0)), v=F.pad(part.v, (0, 0, more, 0)), mask=F.pad(part.mask, (more, 0))
+        )
+
+    return Reading(*(torch.cat(own) for own in zip(*map(wider, parts), strict=True)))
+
+
 class Layer(nn.Module):
     """Pre-norm attention and feed-forward; keys and values may be preceded by a prompt's."""
 
@@ -94,10 +121,15 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, prefix: Tensor | None, last_only: bool) -> Tensor:
         """x (b, l, width); mask (b, 1, l, l) true where attended; prefix (b, 2, tokens, width). With `last_only`,
         only the last position is computed: (b, 1, width)."""
-        batch, _, width = x.shape
+        return self.attend(self.read(x, mask, last_only), prefix)
+
+    def read(self, x: Tensor, mask: Tensor, last_only: bool) -> Reading:
         q, k, v = self.query_key_value(self.attention_norm(x)).chunk(3, dim=-1)
-        if last_only:
-            x, q, mask = x[:, -1:], q[:, -1:], mask[:, :, -1:]
+        return Reading(x[:, -1:], q[:, -1:], k, v, mask[:, :, -1:]) if last_only else Reading(x, q, k, v, mask)
+
+    def attend(self, reading: Reading, prefix: Tensor | None) -> Tensor:
+        x, q, k, v, mask = reading
+        batch, _, width = k.shape
         if prefix is not None:
             k = torch.cat([prefix[:, 0], k], dim=1)
             v = torch.cat([prefix[:, 1], v], dim=1)
@@ -205,8 +237,29 @@ class SequenceNetwork(nn.Module):
         self, items: Tensor, rows: Tensor, times: Tensor, prefix: Tensor | None = None, last_only: bool = False
     ) -> Tensor:
         """items (n, width) from `item_vectors`; rows (b, l) aligned right, n where there is nothing; times (b, l) in
-        seconds, NaN where unknown; prefix (b, layers, 2, tokens, width). Returns (b, l, width), or (b, 1, width) with
-        `last_only`, of length one."""
+        seconds, NaN where unknown; prefix (b, layers, 2, tokens, width), of fewer layers where it enters only the last.
+        Returns (b, l, width), or (b, 1, width) with `last_only`, of length one."""
+        x, mask = self._before_last(items, rows, times, prefix)
+        x = self.layers[-1](x, mask, at_layer(prefix, -1), last_only)
+        return unit(self.norm(x), self.config.members)
+
+    def read_to_last(self, items: Tensor, rows: Tensor, times: Tensor) -> Reading:
+        """Histories as the last layer reads them, as `forward` takes them, with nothing left to compute but
+        `from_last`."""
+        return self._last_layer.read(*self._before_last(items, rows, times, None), last_only=True)
+
+    def from_last(self, reading: Reading, prefix: Tensor | None) -> Tensor:
+        """(b, width) of length one; prefix (b, 1, 2, tokens, width)."""
+        return unit(self.norm(self._last_layer.attend(reading, at_layer(prefix, -1))), self.config.members)[:, 0]
+
+    @property
+    def _last_layer(self) -> Layer:
+        last = self.layers[-1]
+        assert isinstance(last, Layer)
+        return last
+
+    def _before_last(self, items: Tensor, rows: Tensor, times: Tensor, prefix: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What the last layer gets, (b, l, width), and the mask (b, 1, l, l)."""
         length = rows.shape[1]
         present = rows < len(items)
         there = items[rows.clamp(max=len(items) - 1)].masked_fill(~present[..., None], 0.0)
@@ -214,10 +267,14 @@ class SequenceNetwork(nn.Module):
         causal = torch.ones(length, length, dtype=torch.bool, device=rows.device).tril()
         itself = torch.eye(length, dtype=torch.bool, device=rows.device)
         mask = (causal & present[:, None, None, :]) | itself
-        for depth, layer in enumerate(self.layers):
-            own = None if prefix is None else prefix[:, depth]
-            x = layer(x, mask, own, last_only and depth == len(self.layers) - 1)
-        return unit(self.norm(x), self.config.members)
+        for below, layer in enumerate(self.layers[:-1], -len(self.layers)):
+            x = layer(x, mask, at_layer(prefix, below), False)
+        return x, mask
+
+
+def at_layer(prefix: Tensor | None, layer: int) -> Tensor | None:
+    """Of a prefix (b, layers, 2, tokens, width) what enters a layer, counted from the end: -1 is the last."""
+    return None if prefix is None or -layer > prefix.shape[1] else prefix[:, layer]
 
 
 def gap_buckets(times: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from promptrec.backbone.content_space import ContentSpace, known, portions
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.item_words import NO_WORDS, ItemWords, WordsOfItems
-from promptrec.backbone.network import ItemContent, NetworkConfig, SequenceNetwork, unit
+from promptrec.backbone.network import ItemContent, NetworkConfig, Reading, SequenceNetwork, unit
 from promptrec.backbone.placement import Placement, mean_of_nearest
 from promptrec.backbone.views import views_of
 from promptrec.content.encoder import Vectors
@@ -186,9 +186,9 @@ class SequenceBackbone(Backbone):
     def encode(self, histories: Sequence[History], tensors: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
         # Rows with prefixes of one size go together. A row without a prompt shares no computation with the others, so
         # that it is, to the bit, what it would be alone.
-        groups: dict[tuple[int, bool], list[int]] = {}
+        groups: dict[tuple[tuple[int, ...], bool], list[int]] = {}
         for i, own in enumerate(tensors):
-            groups.setdefault((own["prefix"].shape[2] if "prefix" in own else 0, "shift" in own), []).append(i)
+            groups.setdefault((own["prefix"].shape if "prefix" in own else (), "shift" in own), []).append(i)
         parts = [self._encode([histories[i] for i in g], [tensors[i] for i in g]) for g in groups.values()]
         back = torch.tensor([i for group in groups.values() for i in group]).argsort().to(self.device)
         return torch.cat(parts)[back]
@@ -203,15 +203,23 @@ class SequenceBackbone(Backbone):
         The loss of tuning uses them as they are: a shift may lengthen a query, so that a prompt can speak louder
         without silencing the history. No ranking sees the length.
         """
+        encoded = self.network(*self._inputs(histories), stacked.get("prefix"), last_only=True)[:, 0]
+        queries: torch.Tensor = F.pad(encoded, (0, self._keys.shape[1] - encoded.shape[-1]))
+        return queries + stacked["shift"] if "shift" in stacked else queries
+
+    def read_to_last(self, histories: Sequence[History]) -> Reading:
+        """Histories up to the last layer: all that a prefix there does not change."""
+        return self.network.read_to_last(*self._inputs(histories))
+
+    def _inputs(self, histories: Sequence[History]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The vectors of the events (n, width) with a row more, which event stands where (b, l) and when (b, l)."""
         nothing, where = len(self.catalogue), self.device
         rows, times = (own.to(where) for own in pad(histories, self.network.config.length, nothing))
         there = rows < nothing
         items = F.pad(self.read(rows[there]), (0, 0, 0, 1))  # a row more, where all histories are empty
         places = torch.full_like(rows, len(items))
         places[there] = torch.arange(len(items) - 1, device=where)
-        encoded = self.network(items, places, times, stacked.get("prefix"), last_only=True)
-        queries: torch.Tensor = F.pad(encoded[:, 0], (0, self._keys.shape[1] - encoded.shape[-1]))
-        return queries + stacked["shift"] if "shift" in stacked else queries
+        return items, places, times
 
     def input_tensors(self, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
         """The prefix (layers, 2, t, width) of keys and values."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import device
@@ -18,7 +19,13 @@ from promptrec.prompt.query import Query
 from promptrec.seeding import generator
 from promptrec.tune.objective import Loss
 from promptrec.tune.start import Start, Tunable
-from promptrec.tune.validation import Questions, no_candidates, plain_queries
+from promptrec.tune.validation import (
+    LastLayer,
+    Questions,
+    no_candidates,
+    on_each,
+    plain_queries,
+)
 
 STEPS = 300
 BATCH = 128
@@ -54,14 +61,16 @@ def descend(
     The score of a step, higher is better, is NDCG@10 where relevance is all that counts, else
     the negative loss. The start and silence are among the candidates, so that no prompt is worse than none on those who
     choose; after 100 steps without a better one tuning stops. Checks are 20 steps apart; where only the shift changes
-    they cost little, and are five steps apart and ask more of those who choose. A backbone may have another
-    pace. After `seconds` tuning ends as well.
+    they cost little, and are five steps apart and ask more of those who choose. A prefix at the last layer is tuned on
+    what the layers below have made of the histories once. A backbone may have another pace. After `seconds` tuning ends
+    as well.
     """
-    started, pace = time.monotonic(), backbone.pace
+    started, pace = time.monotonic(), tunable.pace
     name = tunable.start.name
     rng = generator(seed, f"tune {name}")
     optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
     shifting = set(tunable.tensors()) <= {"shift", "gate"} and len(training) <= MOST_KEPT
+    late = tunable.method == "last-prefix" and len(training) <= MOST_KEPT
     most, every = (4 * MOST_TO_CHOOSE, CHECK_EVERY // 4) if shifting else (pace.chooses, pace.check_every)
     chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
     questions = Questions(backbone, chosen, candidates)
@@ -69,8 +78,10 @@ def descend(
     best_score = _score(questions, best, loss)
     others = no_candidates(backbone, candidates)
     kept = plain_queries(backbone, list(training)) if shifting else None
+    last = LastLayer(backbone, [history.last(HISTORY) for history in training]) if late else None
     curve: list[dict[str, float]] = []
     keys = backbone.encode_items()
+    said = backbone.scale * keys @ tunable.fixed["shift"] if late else None  # the same for everybody
     losses: list[float] = []
     steps = STEPS if shifting else min(STEPS, pace.steps)
     size = BATCH if shifting else pace.batch
@@ -88,13 +99,17 @@ def descend(
         numbers = rng.integers(len(training), size=min(size, len(training)))
         drawn = training.take(numbers)
         histories = [history.last(HISTORY) for history in drawn]
-        if kept is None:
-            stacked = {key: tensor.expand(len(drawn), *tensor.shape) for key, tensor in tunable.tensors().items()}
-            queries = backbone.queries(histories, stacked)
+        rows, tensors = torch.from_numpy(numbers).to(device()), tunable.tensors()
+        if last is not None:
+            encoded = backbone.scale * last.encoded(tensors["prefix"], rows)
+            logits = F.linear(encoded, keys[:, : encoded.shape[1]], said)
+        elif kept is not None:
+            logits = backbone.scale * backbone.moved(kept[rows], tensors) @ keys.T
         else:
-            queries = backbone.moved(kept[torch.from_numpy(numbers).to(device())], tunable.tensors())
-        logits = backbone.scale * queries @ keys.T
-        value = loss(logits.masked_fill(others, -torch.inf), torch.from_numpy(drawn.targets).to(device()), histories)
+            logits = backbone.scale * backbone.queries(histories, on_each(tensors, len(drawn))) @ keys.T
+        if candidates is not None:
+            logits = logits.masked_fill(others, -torch.inf)
+        value = loss(logits, torch.from_numpy(drawn.targets).to(device()), histories)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -147,10 +162,8 @@ def mean_loss(
             elif len(leaves) > 1:
                 queries = backbone.encode_queries([Query(history=history, prompt=prompt) for history in histories])
             else:
-                own = {
-                    k: t.to(keys.device).expand(len(chunk), *t.shape) for p, _ in leaves for k, t in p.tensors.items()
-                }
-                queries = backbone.queries(histories, own)
+                own = leaves[0][0].tensors if leaves else {}
+                queries = backbone.queries(histories, on_each(own, len(chunk)))
             targets = torch.from_numpy(chunk.targets).to(keys.device)
             logits = (backbone.scale * queries @ keys.T).masked_fill(others, -torch.inf)
             total += float(loss(logits, targets, histories)) * len(chunk)

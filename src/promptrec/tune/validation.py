@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from promptrec.backbone.interface import Backbone
-from promptrec.backbone.sequence import device
+from promptrec.backbone.network import joined
+from promptrec.backbone.sequence import SequenceBackbone, device
 from promptrec.data.catalogue import Rows
 from promptrec.data.history import History
 from promptrec.data.split import Examples
@@ -52,6 +54,10 @@ class Questions:
             parts = [self.backbone.encode_queries(queries[i : i + CHUNK]) for i in range(0, len(queries), CHUNK)]
             return torch.cat(parts)
 
+    @cached_property
+    def _last_layer(self) -> LastLayer:
+        return LastLayer(self.backbone, self.histories)
+
     def ndcg(self, prompt: Prompt | None) -> npt.NDArray[np.float64]:
         """(n,) NDCG@10 over the candidates, seen items out, ties pessimistic."""
         leaves = prompt.flat() if prompt else []
@@ -59,6 +65,10 @@ class Questions:
         if own is not None and set(own) == {"shift"} and len(self) * len(self.keys) <= KEPT:
             added = self.keys @ own["shift"].to(self.keys.device)
             parts: Iterator[tuple[torch.Tensor, torch.Tensor]] = ((kept + added, to) for kept, to in self._plain_scores)
+        elif own is not None and at_last_layer(own):
+            with torch.inference_mode():
+                encoded, added = self._last_layer.encoded(own["prefix"]), self.keys @ own["shift"].to(self.keys.device)
+            parts = self._scores(encoded, added)
         else:
             parts = self._scores(self.queries(prompt))
         ranks = [(own >= own.gather(1, to)).count_nonzero(dim=1).cpu().numpy() - 1 for own, to in parts]
@@ -68,11 +78,15 @@ class Questions:
     def _plain_scores(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         return list(self._scores(self.plain))
 
-    def _scores(self, queries: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """For some examples at a time (b, items), minus infinity for what is not ranked, and (b, 1) the targets."""
-        others = no_candidates(self.backbone, self.candidates)
+    def _scores(
+        self, queries: torch.Tensor, added: torch.Tensor | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """For some examples at a time (b, items), minus infinity for what is not ranked, and (b, 1) the targets; from
+        the first numbers of queries, and what is added to the score of each item for everybody."""
+        others, keys = no_candidates(self.backbone, self.candidates), self.keys[:, : queries.shape[1]]
         for start in range(0, len(self), CHUNK):
-            scores = (queries[start : start + CHUNK] @ self.keys.T).masked_fill_(others, -torch.inf)
+            scores = queries[start : start + CHUNK] @ keys.T
+            scores = (scores if added is None else scores + added).masked_fill_(others, -torch.inf)
             targets, seen = self.targets[start : start + CHUNK, None], self.histories[start : start + CHUNK]
             wanted = scores.gather(1, targets)
             owners = np.repeat(np.arange(len(seen)), [len(history) for history in seen])
@@ -93,7 +107,7 @@ class Questions:
         logits = self.backbone.scale * queries @ self.keys.T
         if self.candidates is not None:
             logits = logits.masked_fill(no_candidates(self.backbone, self.candidates), -torch.inf)
-        return torch.nn.functional.cross_entropy(logits, self.targets)
+        return F.cross_entropy(logits, self.targets)
 
 
 def no_candidates(backbone: Backbone, candidates: Rows | None) -> torch.Tensor:
@@ -113,3 +127,30 @@ def plain_queries(backbone: Backbone, histories: Sequence[History]) -> torch.Ten
             chunk = order[start : start + CHUNK]
             found[torch.from_numpy(chunk)] = backbone.queries([histories[i] for i in chunk], {})
     return found
+
+
+class LastLayer:
+    """Histories read once up to the last layer: all that a prefix there does not change."""
+
+    def __init__(self, backbone: Backbone, histories: Sequence[History]) -> None:
+        assert isinstance(backbone, SequenceBackbone)  # no other takes a prefix
+        self.backbone = backbone
+        with torch.no_grad():
+            chunks = [histories[i : i + CHUNK] for i in range(0, len(histories), CHUNK)]
+            self.reading = joined([backbone.read_to_last(chunk) for chunk in chunks])
+
+    def encoded(self, prefix: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+        """(n, width) the queries of the histories at `rows`, of all where None, as far as the network makes them.
+        Differentiable in the prefix (1, 2, tokens, width)."""
+        reading = self.reading if rows is None else self.reading.take(rows)
+        return self.backbone.network.from_last(reading, on_each({"prefix": prefix}, len(reading.x))["prefix"])
+
+
+def at_last_layer(tensors: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a prompt enters no layer but the last."""
+    return set(tensors) == {"prefix", "shift"} and len(tensors["prefix"]) == 1
+
+
+def on_each(tensors: Mapping[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
+    """A prompt's tensors, the same for `count` histories."""
+    return {name: tensor.to(device()).expand(count, *tensor.shape) for name, tensor in tensors.items()}

@@ -36,8 +36,9 @@ def test_it_gives_what_the_backbone_gives(backbone: SequenceBackbone) -> None:
     shift = {"shift": torch.randn(shape.shift)}
     short = {"prefix": torch.randn(shape.layers, 2, 3, shape.width)}
     long = {"prefix": torch.randn(shape.layers, 2, shape.tokens, shape.width)}
-    steered: list[dict[str, torch.Tensor]] = [{}, shift, short, {**long, **shift}]
-    for tensors in ([{}] * len(people), [steered[i % 4] for i in range(len(people))]):
+    last = {"prefix": torch.randn(1, 2, 3, shape.width)}
+    steered: list[dict[str, torch.Tensor]] = [{}, shift, short, {**long, **shift}, last]
+    for tensors in ([{}] * len(people), [steered[i % 5] for i in range(len(people))]):
         right = backbone.encode(people, tensors)
         torch.testing.assert_close(PackedSequence(backbone).encode(people, tensors), right, rtol=1e-4, atol=1e-5)
     # The prompts do something, so that a prompt left out would show.

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from promptrec.backbone.network import Layer, gap_buckets, unit
+from promptrec.backbone.network import Layer, at_layer, gap_buckets, unit
 from promptrec.backbone.sequence import SequenceBackbone
 from promptrec.data.history import History
 from promptrec.index.contract import Vectors
@@ -44,7 +44,7 @@ class PackedSequence:
         plain = [i for i, own in enumerate(tensors) if "prefix" not in own]
         if plain:
             queries[plain, : self._width] = self.cache.vectors([histories[i] for i in plain])
-        sizes = {i: own["prefix"].shape[2] for i, own in enumerate(tensors) if "prefix" in own}
+        sizes = {i: tuple(own["prefix"].shape) for i, own in enumerate(tensors) if "prefix" in own}
         for group in self._groups(histories, sizes):
             prefix = torch.stack([tensors[i]["prefix"] for i in group]).to(self._backbone.device)
             queries[group, : self._width] = self._last([histories[i] for i in group], prefix)
@@ -57,17 +57,17 @@ class PackedSequence:
     def _plain(self, histories: Sequence[History]) -> Vectors:
         """(b, width) what the network makes of histories without a prompt."""
         made = np.empty((len(histories), self._width), dtype=np.float32)
-        for group in self._groups(histories, dict.fromkeys(range(len(histories)), 0)):
+        for group in self._groups(histories, dict.fromkeys(range(len(histories)), ())):
             made[group] = self._last([histories[i] for i in group], None)
         return made
 
     def _events(self, history: History) -> int:
         return min(len(history), self._length) or 1
 
-    def _groups(self, histories: Sequence[History], sizes: Mapping[int, int]) -> list[list[int]]:
+    def _groups(self, histories: Sequence[History], sizes: Mapping[int, tuple[int, ...]]) -> list[list[int]]:
         """The places of histories that are encoded together, those of like lengths; sizes: of the prefix, by place."""
         groups: list[list[int]] = []
-        events, size = MOST_EVENTS, 0
+        events, size = MOST_EVENTS, None
         for place in sorted(sizes, key=lambda i: (sizes[i], len(histories[i]))):
             events += self._events(histories[place])
             if events > MOST_EVENTS or size != sizes[place]:
@@ -90,10 +90,10 @@ class PackedSequence:
         lengths = torch.from_numpy(counts).to(where)
         there = torch.nonzero((place < lengths[:, None]).view(-1))[:, 0]  # the padded place of each event
         tokens = 0 if prefix is None else prefix.shape[3]
-        later = F.pad(x.new_full((longest, longest), -torch.inf).triu(1), (tokens, 0))[None]
+        later = x.new_full((longest, longest), -torch.inf).triu(1)[None]
         beyond = F.pad(x.new_zeros(padded.shape).masked_fill_(place >= lengths[:, None], -torch.inf), (tokens, 0))
         for depth, layer in enumerate(self._layers):
-            own = None if prefix is None else prefix[:, depth]
+            own = at_layer(prefix, depth - len(self._layers))
             if depth < len(self._layers) - 1:
                 x = _layer(layer, x, padded, there, later, own)
             else:
@@ -121,11 +121,12 @@ class PackedSequence:
 
 
 def _layer(layer: Layer, x: Tensor, padded: Tensor, there: Tensor, later: Tensor, prefix: Tensor | None) -> Tensor:
-    """padded (b, l) and there (events,) lead from events to padded places and back; later (1, l, tokens + l) is -inf
-    where a key comes after a query."""
+    """padded (b, l) and there (events,) lead from events to padded places and back; later (1, l, l) is -inf where
+    a key comes after a query."""
     (batch, longest), width = padded.shape, x.shape[1]
     q, k, v = _by_head(layer.query_key_value(layer.attention_norm(x)), padded, layer.heads, 3)
     k, v = _with_prefix(k, v, prefix)
+    later = later if prefix is None else F.pad(later, (prefix.shape[2], 0))
     scores = torch.baddbmm(later, q, k.transpose(1, 2), alpha=q.shape[2] ** -0.5)
     attended = torch.bmm(scores.softmax(dim=-1), v).view(batch * layer.heads * longest, -1)
     first = (there // longest * layer.heads * longest) + there % longest
