@@ -22,8 +22,14 @@ from promptrec.data.split import Examples
 from promptrec.seeding import generator
 from promptrec.tune.gradient import BATCH, CHECK_EVERY, HISTORY, PATIENCE, STEPS
 from promptrec.tune.objective import training_counts
+from promptrec.tune.profile import AVERAGED
+from promptrec.tune.profile import BATCH as PROFILE_BATCH
+from promptrec.tune.profile import CHECK_EVERY as PROFILE_EVERY
+from promptrec.tune.profile import PATIENCE as PROFILE_PATIENCE
+from promptrec.tune.profile import STEPS as PROFILE_STEPS
 
 LORA_RANK = 4
+State = tuple[dict[str, torch.Tensor], torch.Tensor | None]
 # Usual rates for each; they were not searched.
 RATES = {"full": 3e-4, "lora": 1e-3, "last layer": 3e-4, "scratch": 1e-3, "joint": 3e-4}
 
@@ -95,6 +101,21 @@ def rival(method: str, seed: int) -> Rival:
     return Rival(network, content, prefix)
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a rival is trained, by default as long and in such batches as a prompt. averaged: the share of what was in
+    the running mean of the steps, which may be chosen as well as the steps where it is not 0."""
+
+    rate: float
+    steps: int = STEPS
+    patience: int = PATIENCE * CHECK_EVERY
+    batch: int = BATCH
+    averaged: float = 0.0
+
+
+AS_A_PROFILE = Course(RATES["full"], PROFILE_STEPS, PROFILE_PATIENCE * PROFILE_EVERY, PROFILE_BATCH, AVERAGED)
+
+
 class Training(Protocol):
     """Examples or anything else that has histories and their answers."""
 
@@ -114,7 +135,12 @@ def fine_tuned(
     """Scores of the step that did best on up to 500 of `choosing`, for it and each of `tested`, and what it cost."""
     part = choosing_part(choosing)
     own, cost = descend(
-        method, training, lambda own: part.ndcg(scores(own, part)), choosing.candidates, seed, rate or RATES[method]
+        method,
+        training,
+        lambda own: part.ndcg(scores(own, part)),
+        choosing.candidates,
+        seed,
+        Course(rate or RATES[method]),
     )
     return [scores(own, asked) for asked in (choosing, *tested)], cost
 
@@ -126,11 +152,10 @@ def fine_tuned_on(
     tested: Sequence[Training],
     seed: int,
 ) -> tuple[list[torch.Tensor], dict[str, Any]]:
-    """The same for people with few events: all items are candidates, the scores still hold what was seen."""
+    """The same for people with few events, as a profile prompt is tuned: all items are candidates, the scores still
+    hold what was seen."""
     everything = np.arange(len(recommender().catalogue))
-    own, cost = descend(
-        "full", training, lambda own: ndcg(own.scores(list(choosing))), everything, seed, RATES["full"], 2 * STEPS
-    )
+    own, cost = descend("full", training, lambda own: ndcg(own.scores(list(choosing))), everything, seed, AS_A_PROFILE)
     return [own.scores(list(asked)) for asked in tested], cost
 
 
@@ -140,28 +165,32 @@ def descend(
     score_of: Callable[[Rival], Floats],
     among: Any,
     seed: int,
-    rate: float,
-    steps: int = STEPS,
+    course: Course,
 ) -> tuple[Rival, dict[str, Any]]:
-    """The same loss, batches, number of steps and patience as a prompt's; the start is among what may be chosen."""
+    """The same loss as a prompt's; the start is among what may be chosen."""
     began = time.process_time()
     own = rival(method, seed)
     rng = generator(seed, f"rival {method}")
-    optimizer = torch.optim.AdamW(own.parameters(), lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(own.parameters(), lr=course.rate, weight_decay=0.01)
     candidates = torch.from_numpy(among)
     column = torch.full((len(own.content.text),), -1)
     column[candidates] = torch.arange(len(candidates))
-    best, best_score, best_step = _kept(own), -1.0, 0
-    for step in range(steps + 1):
+    mean = _kept(own)
+    best, best_score, best_step = mean, -1.0, 0
+    for step in range(course.steps + 1):
         if step % CHECK_EVERY == 0:
             own.network.eval()
-            score = float(score_of(own).mean())
-            if score > best_score:
-                best, best_score, best_step = _kept(own), score, step
-            if step - best_step >= PATIENCE * CHECK_EVERY:
+            now = _kept(own)
+            for state in (now, mean) if course.averaged else (now,):
+                _restore(own, state)
+                score = float(score_of(own).mean())
+                if score > best_score:
+                    best, best_score, best_step = state, score, step
+            _restore(own, now)
+            if step - best_step >= course.patience:
                 break
         own.network.train()
-        part = training.take(rng.integers(len(training), size=min(BATCH, len(training))))
+        part = training.take(rng.integers(len(training), size=min(course.batch, len(training))))
         items = own.items()
         rows, times = padded(list(part), HISTORY)
         queries = own.network(items, rows, times, own.prefixes(len(rows)), last_only=True)[:, 0]
@@ -170,6 +199,8 @@ def descend(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if course.averaged:
+            mean = _averaged(mean, _kept(own), course.averaged)
     _restore(own, best)
     own.network.eval()
     seconds = time.process_time() - began
@@ -190,12 +221,22 @@ def scores(own: Rival, asked: Asked) -> torch.Tensor:
         return asked.scores(asked.queries(lambda histories: own.queries(items, histories)), keys)
 
 
-def _kept(own: Rival) -> tuple[dict[str, torch.Tensor], torch.Tensor | None]:
+def _kept(own: Rival) -> State:
     state = {name: tensor.detach().clone() for name, tensor in own.network.state_dict().items()}
     return state, None if own.prefix is None else own.prefix.detach().clone()
 
 
-def _restore(own: Rival, kept: tuple[dict[str, torch.Tensor], torch.Tensor | None]) -> None:
+def _averaged(mean: State, now: State, share: float) -> State:
+    """Numbers that are counted, not learnt, are those of now."""
+
+    def of(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        return torch.lerp(new, old, share) if new.is_floating_point() else new
+
+    prefix = None if mean[1] is None or now[1] is None else of(mean[1], now[1])
+    return {name: of(mean[0][name], own) for name, own in now[0].items()}, prefix
+
+
+def _restore(own: Rival, kept: State) -> None:
     own.network.load_state_dict(kept[0])
     if kept[1] is not None and own.prefix is not None:
         with torch.no_grad():

@@ -28,7 +28,9 @@ def tune(
     start: Annotated[str | None, typer.Option(help="A saved prompt to start from.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="What changes: directions, shift, input, prefix (the default where it can) or low-rank."),
+        typer.Option(
+            help="What changes: directions, shift, input, prefix (the default where it can), last-prefix or low-rank."
+        ),
     ] = None,
     relevance: Annotated[float, typer.Option(help="Weight of relevance.")] = 1.0,
     value: Annotated[str | None, typer.Option(help="COLUMN or COLUMN=WEIGHT: prefer items where it is high.")] = None,

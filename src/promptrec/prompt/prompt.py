@@ -36,7 +36,7 @@ class PromptShape:
 class Prompt:
     """Words and the vectors made of them, for one backbone.
 
-    tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at every layer;
+    tensors: `prefix` (layers, 2, tokens, width): keys and values that stand before the history at the last layers;
         `shift` (d,): added to the query; `gate` (width,): what each number of the query is multiplied with, less one.
         `input` (tokens, width): vectors before the words that a language model reads; `words` (t,): the tokens of a
         sentence for it; `weight`: of a request against the history. Each may be missing.

@@ -20,18 +20,20 @@ from promptrec.prompt.profile import GENERATOR, block_sizes
 from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator, torch_generator
-from promptrec.tune.cold import BATCH, Cold, attributes_of, cold_questions, profiles_of, ranks_of, scores_of, steered
+from promptrec.tune.cold import Cold, attributes_of, cold_questions, profiles_of, ranks_of, scores_of, steered
 from promptrec.tune.objective import training_counts
 
 BELOW = 5
 MOST_HIDDEN = 8
 HEADER = 1_024  # bytes, at most, of what a file says about five tensors
-STEPS = 600
-CHECK_EVERY = 30
-PATIENCE = 6
+BATCH = 256
+STEPS = 1_200
+CHECK_EVERY = 40
+PATIENCE = 10
+AVERAGED = 0.99
 RATE = 3e-3
 PREFIX_RATE = 1e-2
-MISSING = 0.2
+MISSING = 0.5
 
 
 def tune_profile(recommender: Recommender, name: str, below: int = BELOW, seed: int = 0) -> Prompt:
@@ -95,7 +97,8 @@ def _hidden(inputs: int, shift: int, prefix: int) -> int:
 def fit_generator(
     backbone: Backbone, name: str, training: Cold, validation: Cold, schema: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-    """The tensors of a profile prompt at the step that did best on `validation`, and the curve."""
+    """The tensors of a profile prompt and the curve: of the running means of the steps, in which their noise evens out
+    (Polyak and Juditsky, 1992), the one that did best on `validation`."""
     rng = generator(seed, f"tune {name}")
     leaves = _start(backbone, training.x.shape[1], name, seed)
     tensors = {key: tensor.to(device()).requires_grad_() for key, tensor in leaves.items()}
@@ -105,14 +108,15 @@ def fit_generator(
     chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
     sizes = block_sizes(schema)
     widths = torch.tensor(sizes)
-    best, best_score, best_step = _kept(tensors), -1.0, 0
+    mean = _kept(tensors)
+    best, best_score, best_step = mean, -1.0, 0
     keys, curve = backbone.encode_items(), []
     for step in progress(range(STEPS + 1), f"tuning {name}", STEPS + 1):
         if step % CHECK_EVERY == 0:
-            score = float(ndcg(ranks_of(scores_of(backbone, tensors, chosen), chosen)).mean())
+            score = float(ndcg(ranks_of(scores_of(backbone, mean, chosen), chosen)).mean())
             curve.append({"step": float(step), "validation": score})
             if score > best_score:
-                best, best_score, best_step = _kept(tensors), score, step
+                best, best_score, best_step = mean, score, step
             if step - best_step >= PATIENCE * CHECK_EVERY:
                 break
         drawn = training.take(rng.integers(len(training), size=BATCH))
@@ -124,6 +128,7 @@ def fit_generator(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        mean = {name: AVERAGED * mean[name] + (1 - AVERAGED) * own for name, own in _kept(tensors).items()}
     return best, curve
 
 
