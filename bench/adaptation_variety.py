@@ -6,6 +6,7 @@ Every family is a curve of settings; which of them stand on its upper edge, vali
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from adaptation_few_shot import steered
 from adaptation_world import SEED, Asked, drawn, examples_of, recommender
 from adaptation_world import Scenario as Task
 from promptrec.evaluate.metrics import diversity, novelty
+from promptrec.tune.directions import directions
 from promptrec.tune.objective import Objective, training_counts
 from promptrec.tune.start import start_of
 from promptrec.tune.tune import descent_of
@@ -25,6 +27,8 @@ EXAMPLES = 4_096
 RERANKED = 100
 LOSSES = (0.0, 0.02, 0.05)
 TUNED = [(0.0, 0.0), (0.1, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 0.0), (0.3, 10.0), (1.0, 10.0), (0.0, 10.0), (0.0, 30.0)]
+LAST = [(0.0, 0.0), (0.0, 10.0)]  # of a prefix at the last layer; with novelty silence has the least loss
+AGAINST_POPULARITY = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04)  # steps of the query along the named direction
 PENALTIES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08)
 DIVERSITIES = (0.05, 0.1, 0.2, 0.3, 0.5)
 
@@ -53,9 +57,17 @@ def variety() -> dict[str, Any]:
             scores = steered(descent_of(own, task, silent, method, aim, SEED).prompt, *asked)
             name = f"{method}, novelty {new:g}, variety {varied:g}"
             rows.append(row("prompt", name, scores, [listed(part) for part in scores], asked))
-            if method == "shift" and (new, varied) == (0.3, 0.0):
-                rows += reranked("prompt and MMR", Strategy.MMR, scores, asked)
-    rows += reranked("MMR", Strategy.MMR, frozen, asked) + reranked("DPP", Strategy.DPP, frozen, asked)
+    names, along = directions(own)
+    popular = along[names.index("popularity")]
+    for _, varied in LAST:
+        prompt = descent_of(own, task, silent, "last-prefix", Objective(variety=varied), SEED).prompt
+        for step in (0.0, *AGAINST_POPULARITY):
+            scores = steered(replace(prompt, tensors={**prompt.tensors, "shift": -step * popular}), *asked)
+            name = f"last-prefix, variety {varied:g}, {step:g} against popularity"
+            rows.append(row("prompt", name, scores, [listed(part) for part in scores], asked))
+            if step == 0:
+                rows += reranked("prompt and MMR", name, Strategy.MMR, scores, asked)
+    rows += reranked("MMR", "", Strategy.MMR, frozen, asked) + reranked("DPP", "", Strategy.DPP, frozen, asked)
     return {"seed": SEED, "lists": len(asked[1]), "rows": rows, "curves": curves(rows)}
 
 
@@ -64,7 +76,9 @@ def listed(scores: torch.Tensor, most: int = 10) -> Lists:
     return found
 
 
-def reranked(family: str, strategy: Strategy, scores: Sequence[torch.Tensor], asked: Sequence[Asked]) -> list[Any]:
+def reranked(
+    family: str, prompt: str, strategy: Strategy, scores: Sequence[torch.Tensor], asked: Sequence[Asked]
+) -> list[Any]:
     vectors = recommender().vectors
     vectors = vectors - vectors.mean(axis=0)
     rows = []
@@ -77,7 +91,7 @@ def reranked(family: str, strategy: Strategy, scores: Sequence[torch.Tensor], as
                 relevance = (values - values.min()) / max(float(np.ptp(values)), 1e-9)
                 own.append(places[diversify(vectors[places], relevance, 10, strategy, amount).indices])
             lists.append(np.array(own))
-        rows.append(row(family, f"{amount:g}", None, lists, asked))
+        rows.append(row(family, f"{prompt}, {amount:g}" if prompt else f"{amount:g}", None, lists, asked))
     return rows
 
 
