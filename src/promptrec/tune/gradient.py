@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from promptrec.backbone.interface import Backbone
 from promptrec.backbone.sequence import device
 from promptrec.data.catalogue import Rows
+from promptrec.data.history import History
 from promptrec.data.split import Examples
 from promptrec.progress import progress
 from promptrec.prompt.prompt import Prompt
@@ -34,7 +36,11 @@ CHECK_EVERY = 20
 PATIENCE = 5
 MOST_TO_CHOOSE = 500
 MOST_KEPT = 10_000  # examples whose queries are read once where only the shift changes
+MOST_READ = 5_000  # examples that a prefix at the last layer is tuned on: 256 MB where the network is 128 wide
 LOUDNESS = (1.0, 0.5, 0.25, 0.0)
+
+Logits = Callable[[torch.Tensor, Sequence[History]], torch.Tensor]
+"""(b, items) of the examples at rows (b,), with their histories, by the prompt as it stands."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +75,18 @@ def descend(
     name = tunable.start.name
     rng = generator(seed, f"tune {name}")
     optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
+    if tunable.method == "last-prefix" and len(training) > MOST_READ:
+        training = training.take(np.sort(rng.permutation(len(training))[:MOST_READ]))
     shifting = set(tunable.tensors()) <= {"shift", "gate"} and len(training) <= MOST_KEPT
-    late = tunable.method == "last-prefix" and len(training) <= MOST_KEPT
     most, every = (4 * MOST_TO_CHOOSE, CHECK_EVERY // 4) if shifting else (pace.chooses, pace.check_every)
     chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
     questions = Questions(backbone, chosen, candidates)
     best, best_step = tunable.silent(), 0
     best_score = _score(questions, best, loss)
     others = no_candidates(backbone, candidates)
-    kept = plain_queries(backbone, list(training)) if shifting else None
-    last = LastLayer(backbone, [history.last(HISTORY) for history in training]) if late else None
+    how = _by_shift if shifting else _by_last_layer if tunable.method == "last-prefix" else _by_all_layers
+    logits_of = how(backbone, tunable, training)
     curve: list[dict[str, float]] = []
-    keys = backbone.encode_items()
-    said = backbone.scale * keys @ tunable.fixed["shift"] if late else None  # the same for everybody
     losses: list[float] = []
     steps = STEPS if shifting else min(STEPS, pace.steps)
     size = BATCH if shifting else pace.batch
@@ -99,14 +104,7 @@ def descend(
         numbers = rng.integers(len(training), size=min(size, len(training)))
         drawn = training.take(numbers)
         histories = [history.last(HISTORY) for history in drawn]
-        rows, tensors = torch.from_numpy(numbers).to(device()), tunable.tensors()
-        if last is not None:
-            encoded = backbone.scale * last.encoded(tensors["prefix"], rows)
-            logits = F.linear(encoded, keys[:, : encoded.shape[1]], said)
-        elif kept is not None:
-            logits = backbone.scale * backbone.moved(kept[rows], tensors) @ keys.T
-        else:
-            logits = backbone.scale * backbone.queries(histories, on_each(tensors, len(drawn))) @ keys.T
+        logits = logits_of(torch.from_numpy(numbers).to(device()), histories)
         if candidates is not None:
             logits = logits.masked_fill(others, -torch.inf)
         value = loss(logits, torch.from_numpy(drawn.targets).to(device()), histories)
@@ -116,6 +114,38 @@ def descend(
         losses.append(value.item())
     curve[0].pop("loss")
     return Descent(best, curve)
+
+
+def _by_all_layers(backbone: Backbone, tunable: Tunable, _: Examples) -> Logits:
+    keys = backbone.encode_items()
+
+    def logits(rows: torch.Tensor, histories: Sequence[History]) -> torch.Tensor:
+        return backbone.scale * backbone.queries(histories, on_each(tunable.tensors(), len(rows))) @ keys.T
+
+    return logits
+
+
+def _by_last_layer(backbone: Backbone, tunable: Tunable, training: Examples) -> Logits:
+    """What the layers below make of the histories is computed once, and what the shift adds to items, for everybody."""
+    last = LastLayer(backbone, [history.last(HISTORY) for history in training])
+    keys, width = backbone.encode_items(), backbone.prompt_shape.width
+    added = backbone.scale * keys @ tunable.fixed["shift"]
+
+    def logits(rows: torch.Tensor, _: Sequence[History]) -> torch.Tensor:
+        encoded = last.encoded(tunable.tensors()["prefix"], rows)
+        return F.linear(backbone.scale * encoded, keys[:, :width], added)
+
+    return logits
+
+
+def _by_shift(backbone: Backbone, tunable: Tunable, training: Examples) -> Logits:
+    """The queries without a prompt are computed once."""
+    keys, plain = backbone.encode_items(), plain_queries(backbone, list(training))
+
+    def logits(rows: torch.Tensor, _: Sequence[History]) -> torch.Tensor:
+        return backbone.scale * backbone.moved(plain[rows], tunable.tensors()) @ keys.T
+
+    return logits
 
 
 def loudness(
