@@ -28,7 +28,7 @@ RERANKED = 100
 LOSSES = (0.0, 0.02, 0.05)
 TUNED = [(0.0, 0.0), (0.1, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 0.0), (0.3, 10.0), (1.0, 10.0), (0.0, 10.0), (0.0, 30.0)]
 LAST = [(0.0, 0.0), (0.0, 10.0)]  # of a prefix at the last layer; with novelty silence has the least loss
-AGAINST_POPULARITY = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04)  # steps of the query along the named direction
+AGAINST_POPULARITY = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06)  # steps of the query along the named direction
 PENALTIES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08)
 DIVERSITIES = (0.05, 0.1, 0.2, 0.3, 0.5)
 
