@@ -15,12 +15,13 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from adaptation_world import Asked, Floats, backbone, padded, recommender
+from promptrec.backbone.interface import Pace
 from promptrec.backbone.network import ItemContent, SequenceNetwork
 from promptrec.backbone.sequence import item_content
 from promptrec.data.history import History
 from promptrec.data.split import Examples
 from promptrec.seeding import generator
-from promptrec.tune.gradient import BATCH, CHECK_EVERY, HISTORY, PATIENCE, STEPS
+from promptrec.tune.gradient import HISTORY
 from promptrec.tune.objective import training_counts
 from promptrec.tune.profile import AVERAGED
 from promptrec.tune.profile import BATCH as PROFILE_BATCH
@@ -28,6 +29,7 @@ from promptrec.tune.profile import CHECK_EVERY as PROFILE_EVERY
 from promptrec.tune.profile import PATIENCE as PROFILE_PATIENCE
 from promptrec.tune.profile import STEPS as PROFILE_STEPS
 
+PACE = Pace()  # of a prefix
 LORA_RANK = 4
 State = tuple[dict[str, torch.Tensor], torch.Tensor | None]
 # Usual rates for each; they were not searched.
@@ -107,9 +109,9 @@ class Course:
     the running mean of the steps, which may be chosen as well as the steps where it is not 0."""
 
     rate: float
-    steps: int = STEPS
-    patience: int = PATIENCE * CHECK_EVERY
-    batch: int = BATCH
+    steps: int = PACE.steps
+    patience: int = PACE.patience
+    batch: int = PACE.batch
     averaged: float = 0.0
 
 
@@ -178,7 +180,7 @@ def descend(
     mean = _kept(own)
     best, best_score, best_step = mean, -1.0, 0
     for step in range(course.steps + 1):
-        if step % CHECK_EVERY == 0:
+        if step % PACE.check_every == 0:
             own.network.eval()
             now = _kept(own)
             for state in (now, mean) if course.averaged else (now,):

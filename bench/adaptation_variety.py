@@ -23,7 +23,7 @@ from promptrec.tune.start import start_of
 from promptrec.tune.tune import descent_of
 
 LISTS = 1_500
-EXAMPLES = 4_096
+EXAMPLES, MANY = 4_096, 10_000
 RERANKED = 100
 LOSSES = (0.0, 0.02, 0.05)
 TUNED = [(0.0, 0.0), (0.1, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 0.0), (0.3, 10.0), (1.0, 10.0), (0.0, 10.0), (0.0, 30.0)]
@@ -59,8 +59,9 @@ def variety() -> dict[str, Any]:
             rows.append(row("prompt", name, scores, [listed(part) for part in scores], asked))
     names, along = directions(own)
     popular = along[names.index("popularity")]
+    many = examples_of(Task("value > 0", ""), MANY)
     for _, varied in LAST:
-        prompt = descent_of(own, task, silent, "last-prefix", Objective(variety=varied), SEED).prompt
+        prompt = descent_of(own, many, silent, "last-prefix", Objective(variety=varied), SEED).prompt
         for step in (0.0, *AGAINST_POPULARITY):
             scores = steered(replace(prompt, tensors={**prompt.tensors, "shift": -step * popular}), *asked)
             name = f"last-prefix, variety {varied:g}, {step:g} against popularity"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from promptrec.recommender import Recommender
 from promptrec.tune.directions import directions
 from promptrec.tune.objective import Objective, miscalibration
 from promptrec.tune.score import ndcg_per_example
-from promptrec.tune.start import start_of
+from promptrec.tune.start import Tunable, start_of
 from promptrec.tune.task import task_of
 from promptrec.tune.tune import descent_of, tune
 from promptrec.tune.validation import LastLayer, Questions, on_each
@@ -74,6 +75,16 @@ def test_questions_rank_a_prefix_at_the_last_layer_as_everybody_does(with_room: 
     assert np.array_equal(asked.ndcg(found.prompt), ndcg_per_example(with_room.backbone, task.validation, found.prompt))
 
 
+def test_many_examples_are_given_more_steps_whose_mean_is_kept(
+    with_room: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[Tunable.__module__], "MANY", 10)
+    task = task_of(with_room, EVEN_FILMS, None, 200, 0)
+    found = descent_of(with_room, task, start_of(with_room, "many", None, (), None), "last-prefix", Objective(), 0)
+    assert [point["step"] for point in found.curve[:3]] == [0, 40, 80]
+    assert gain(with_room, found.prompt) > 0.02
+
+
 def test_a_prefix_of_all_layers_is_not_cut_to_the_last(with_room: Recommender, base: Prompt) -> None:
     with pytest.raises(PromptrecError, match="prefix of prompt 'cut' enters 2 layers; go on with --method prefix"):
         tune(with_room, "cut", EVEN_FILMS, method="last-prefix", start=base.name)
@@ -112,8 +123,6 @@ def test_low_rank_prompts_are_smaller_than_their_shared_base(with_room: Recommen
 
 
 def test_a_start_at_items_lifts_items_like_them_before_any_step(recommender: Recommender) -> None:
-    from promptrec.tune.start import Tunable, start_of
-
     start = start_of(recommender, "from-items", None, ["W0", "W3", "W6"], None)
     prompt = Tunable(recommender.backbone, start, "shift", 0).prompt()
     history, _ = recommender.catalogue.history(["C0", "C1"])

@@ -42,7 +42,9 @@ class Scorer(Protocol):
 class Pace:
     """How much tuning may ask of a backbone: steps of `batch` examples, a look at validation every `check_every` of
     them on up to `chooses` examples; `scored` examples at most score a prompt, and `read` histories tell what it says.
-    moving: the learning rate of a shift and a gate; rate: of all else.
+    moving: the learning rate of a shift and a gate; rate: of all else. patience: steps without a better one after which
+    tuning stops. averaged: the share of what was in the running mean of the steps, which is looked at instead of them
+    where it is not 0.
     """
 
     steps: int = 300
@@ -53,6 +55,8 @@ class Pace:
     read: int = 100
     moving: float = 3e-3
     rate: float = 1e-2
+    patience: int = 100
+    averaged: float = 0.0
 
 
 class Backbone(ABC):

@@ -29,14 +29,10 @@ from promptrec.tune.validation import (
     plain_queries,
 )
 
-STEPS = 300
 BATCH = 128
 HISTORY = 50
-CHECK_EVERY = 20
-PATIENCE = 5
 MOST_TO_CHOOSE = 500
-MOST_KEPT = 10_000  # examples whose queries are read once where only the shift changes
-MOST_READ = 5_000  # examples that a prefix at the last layer is tuned on: 256 MB where the network is 128 wide
+MOST_KEPT = 10_000  # examples that are read once: for a prefix at the last layer 512 MB where the network is 128 wide
 LOUDNESS = (1.0, 0.5, 0.25, 0.0)
 
 Logits = Callable[[torch.Tensor, Sequence[History]], torch.Tensor]
@@ -71,37 +67,37 @@ def descend(
     what the layers below have made of the histories once. A backbone may have another pace. After `seconds` tuning ends
     as well.
     """
-    started, pace = time.monotonic(), tunable.pace
+    started, pace = time.monotonic(), tunable.pace(len(training))
     name = tunable.start.name
     rng = generator(seed, f"tune {name}")
-    optimizer = torch.optim.AdamW(tunable.groups(), weight_decay=0.0)
-    if tunable.method == "last-prefix" and len(training) > MOST_READ:
-        training = training.take(np.sort(rng.permutation(len(training))[:MOST_READ]))
+    if tunable.method == "last-prefix" and len(training) > MOST_KEPT:
+        training = training.take(np.sort(rng.permutation(len(training))[:MOST_KEPT]))
     shifting = set(tunable.tensors()) <= {"shift", "gate"} and len(training) <= MOST_KEPT
-    most, every = (4 * MOST_TO_CHOOSE, CHECK_EVERY // 4) if shifting else (pace.chooses, pace.check_every)
-    chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
+    if shifting:
+        pace = replace(pace, steps=300, batch=BATCH, check_every=5, chooses=4 * MOST_TO_CHOOSE)
+    optimizer = torch.optim.AdamW(tunable.groups(pace), weight_decay=0.0)
+    chosen = validation.take(np.sort(rng.permutation(len(validation))[: pace.chooses]))
     questions = Questions(backbone, chosen, candidates)
     best, best_step = tunable.silent(), 0
     best_score = _score(questions, best, loss)
     others = no_candidates(backbone, candidates)
     how = _by_shift if shifting else _by_last_layer if tunable.method == "last-prefix" else _by_all_layers
     logits_of = how(backbone, tunable, training)
+    mean = tunable.prompt()
     curve: list[dict[str, float]] = []
     losses: list[float] = []
-    steps = STEPS if shifting else min(STEPS, pace.steps)
-    size = BATCH if shifting else pace.batch
-    for step in progress(range(steps + 1), f"tuning {name}", steps + 1):
+    for step in progress(range(pace.steps + 1), f"tuning {name}", pace.steps + 1):
         over = seconds is not None and time.monotonic() - started > seconds
-        if step % every == 0 or over:
-            current = tunable.prompt()
+        if step % pace.check_every == 0 or over:
+            current = mean if pace.averaged else tunable.prompt()
             score = _score(questions, current, loss)
             curve.append({"step": step, "loss": float(np.mean(losses or [np.nan])), "validation": score})
             losses = []
             if score > best_score:
                 best, best_score, best_step = current, score, step
-            if over or step - best_step >= PATIENCE * CHECK_EVERY:
+            if over or step - best_step >= pace.patience:
                 break
-        numbers = rng.integers(len(training), size=min(size, len(training)))
+        numbers = rng.integers(len(training), size=min(pace.batch, len(training)))
         drawn = training.take(numbers)
         histories = [history.last(HISTORY) for history in drawn]
         logits = logits_of(torch.from_numpy(numbers).to(device()), histories)
@@ -111,9 +107,18 @@ def descend(
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        if pace.averaged:
+            mean = _nearer(mean, tunable.prompt(), pace.averaged)
         losses.append(value.item())
     curve[0].pop("loss")
     return Descent(best, curve)
+
+
+def _nearer(mean: Prompt, step: Prompt, share: float) -> Prompt:
+    """What is left of the mean of the steps before, and the rest of the step (Polyak and Juditsky, 1992)."""
+    return replace(
+        step, tensors={name: torch.lerp(own, mean.tensors[name], share) for name, own in step.tensors.items()}
+    )
 
 
 def _by_all_layers(backbone: Backbone, tunable: Tunable, _: Examples) -> Logits:

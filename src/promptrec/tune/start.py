@@ -24,6 +24,8 @@ SHIFTING = ("directions", "shift")  # what every backbone takes
 RANK = 2
 NOISE = 0.02
 AT_LAST = Pace(steps=200, batch=64, rate=2e-2)  # as good on validation as 300 steps at half the rate
+MANY = 5_000  # examples, in which there is more to be found than by so few steps
+AT_LAST_OF_MANY = Pace(steps=1_200, batch=256, check_every=40, chooses=1_000, patience=400, averaged=0.99)
 MOVING = ("shift", "gate", "along")
 ADDED = ("shift", "gate")
 
@@ -118,7 +120,6 @@ class Tunable:
                 f"--method {method}: the {backbone.name} backbone takes no prefix; use --method {shape.method}"
             )
         self.backbone, self.method, self.start = backbone, method, prompt
-        self.pace = AT_LAST if method == "last-prefix" else backbone.pace
         self.shared: Prompt | None = None
         fixed = dict(prompt.tensors)
         sizes = {"shift": shape.shift, "gate": shape.gate}
@@ -160,9 +161,15 @@ class Tunable:
         self.fixed = {name: tensor.to(device()) for name, tensor in fixed.items()}
         self.leaves = {name: t.detach().clone().to(device()).requires_grad_() for name, t in leaves.items()}
 
-    def groups(self) -> list[dict[str, object]]:
+    def pace(self, examples: int) -> Pace:
+        """How it is tuned on so many examples."""
+        if self.method == "last-prefix":
+            return AT_LAST_OF_MANY if examples > MANY else AT_LAST
+        return self.backbone.pace
+
+    def groups(self, pace: Pace) -> list[dict[str, object]]:
         """What an optimiser takes: each leaf with its learning rate."""
-        rates = {name: self.pace.moving if name in MOVING else self.pace.rate for name in self.leaves}
+        rates = {name: pace.moving if name in MOVING else pace.rate for name in self.leaves}
         return [{"params": [leaf], "lr": rates[name]} for name, leaf in self.leaves.items()]
 
     def tensors(self) -> Mapping[str, torch.Tensor]:
