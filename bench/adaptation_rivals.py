@@ -21,7 +21,7 @@ from promptrec.backbone.sequence import item_content
 from promptrec.data.history import History
 from promptrec.data.split import Examples
 from promptrec.seeding import generator
-from promptrec.tune.gradient import HISTORY
+from promptrec.tune.gradient import HISTORY, running_mean
 from promptrec.tune.objective import training_counts
 from promptrec.tune.profile import AVERAGED
 from promptrec.tune.profile import BATCH as PROFILE_BATCH
@@ -202,7 +202,7 @@ def descend(
         loss.backward()
         optimizer.step()
         if course.averaged:
-            mean = _averaged(mean, _kept(own), course.averaged)
+            mean = running_mean(mean[0], _kept(own)[0], course.averaged), None
     _restore(own, best)
     own.network.eval()
     seconds = time.process_time() - began
@@ -226,16 +226,6 @@ def scores(own: Rival, asked: Asked) -> torch.Tensor:
 def _kept(own: Rival) -> State:
     state = {name: tensor.detach().clone() for name, tensor in own.network.state_dict().items()}
     return state, None if own.prefix is None else own.prefix.detach().clone()
-
-
-def _averaged(mean: State, now: State, share: float) -> State:
-    """Numbers that are counted, not learnt, are those of now."""
-
-    def of(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-        return torch.lerp(new, old, share) if new.is_floating_point() else new
-
-    prefix = None if mean[1] is None or now[1] is None else of(mean[1], now[1])
-    return {name: of(mean[0][name], own) for name, own in now[0].items()}, prefix
 
 
 def _restore(own: Rival, kept: State) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,17 +108,19 @@ def descend(
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if pace.averaged:
-            mean = _nearer(mean, tunable.prompt(), pace.averaged)
+            now = tunable.prompt()
+            mean = replace(now, tensors=running_mean(mean.tensors, now.tensors, pace.averaged))
         losses.append(value.item())
     curve[0].pop("loss")
     return Descent(best, curve)
 
 
-def _nearer(mean: Prompt, step: Prompt, share: float) -> Prompt:
-    """What is left of the mean of the steps before, and the rest of the step (Polyak and Juditsky, 1992)."""
-    return replace(
-        step, tensors={name: torch.lerp(own, mean.tensors[name], share) for name, own in step.tensors.items()}
-    )
+def running_mean(
+    mean: Mapping[str, torch.Tensor], step: Mapping[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
+    """`share` of the mean of the steps before, and the rest of the step: in it the steps' noise evens out (Polyak and
+    Juditsky, 1992). Numbers that are counted, not learnt, are those of the step."""
+    return {name: torch.lerp(own, mean[name], share) if own.is_floating_point() else own for name, own in step.items()}
 
 
 def _by_all_layers(backbone: Backbone, tunable: Tunable, _: Examples) -> Logits:

@@ -21,6 +21,7 @@ from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.seeding import generator, torch_generator
 from promptrec.tune.cold import Cold, attributes_of, cold_questions, profiles_of, ranks_of, scores_of, steered
+from promptrec.tune.gradient import running_mean
 from promptrec.tune.objective import training_counts
 
 BELOW = 5
@@ -97,8 +98,7 @@ def _hidden(inputs: int, shift: int, prefix: int) -> int:
 def fit_generator(
     backbone: Backbone, name: str, training: Cold, validation: Cold, schema: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-    """The tensors of a profile prompt and the curve: of the running means of the steps, in which their noise evens out
-    (Polyak and Juditsky, 1992), the one that did best on `validation`."""
+    """The tensors of a profile prompt, the running mean of the steps that did best on `validation`, and the curve."""
     rng = generator(seed, f"tune {name}")
     leaves = _start(backbone, training.x.shape[1], name, seed)
     tensors = {key: tensor.to(device()).requires_grad_() for key, tensor in leaves.items()}
@@ -128,7 +128,7 @@ def fit_generator(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        mean = {name: AVERAGED * mean[name] + (1 - AVERAGED) * own for name, own in _kept(tensors).items()}
+        mean = running_mean(mean, _kept(tensors), AVERAGED)
     return best, curve
 
 
