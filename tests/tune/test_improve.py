@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 
+from promptrec.backbone.interface import Backbone, Pace
 from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary
 from promptrec.recommender import Recommender
-from promptrec.tune import gradient
 from promptrec.tune.improve import _Run, improve, parse_budget, parse_target
 from promptrec.tune.score import ndcg_per_example
 from promptrec.tune.task import task_of
@@ -32,8 +32,8 @@ from pathlib import Path
 from promptrec.recommender import Recommender
 from promptrec.tune.improve import improve
 from promptrec.workspace import Workspace
-from promptrec.tune import gradient
-gradient.STEPS = 60
+from promptrec.backbone.interface import Backbone, Pace
+Backbone.pace = Pace(steps=60)
 root = Path(sys.argv[1])
 improve(Recommender.load(root), Workspace(root), "loop", 1.5, 600, "rating = 5", "films", limit=100)
 """
@@ -42,7 +42,7 @@ improve(Recommender.load(root), Workspace(root), "loop", 1.5, 600, "rating = 5",
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested here is the order of things, not how far tuning gets."""
-    monkeypatch.setattr(gradient, "STEPS", 60)
+    monkeypatch.setattr(Backbone, "pace", Pace(steps=60))
 
 
 @pytest.fixture
@@ -65,7 +65,8 @@ def mean_of_best(folder: Path, log: list[dict[str, object]]) -> torch.Tensor:
         (line for line in log if line.get("kind") == "soft"), key=lambda line: -float(str(line["validation"]))
     )
     tuned = [tensors for tensors in (kept(folder, line) for line in lines) if any(t.any() for t in tensors.values())]
-    alike = [tensors["shift"] for tensors in tuned if set(tensors) == set(tuned[0])]
+    shapes = [{name: tensor.shape for name, tensor in tensors.items()} for tensors in tuned]
+    alike = [tensors["shift"] for tensors, own in zip(tuned, shapes, strict=True) if own == shapes[0]]
     return torch.stack(alike[:3]).mean(dim=0)
 
 

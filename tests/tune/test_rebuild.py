@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from promptrec.backbone.interface import Backbone, Pace
 from promptrec.errors import PromptrecError
 from promptrec.prompt.prompt import mix
 from promptrec.recommender import Recommender
-from promptrec.tune import gradient
 from promptrec.tune.rebuild import rebuild
 from promptrec.tune.tune import tune
 
@@ -17,7 +17,7 @@ from promptrec.tune.tune import tune
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested here is the order of things, not how far tuning gets."""
-    monkeypatch.setattr(gradient, "STEPS", 60)
+    monkeypatch.setattr(Backbone, "pace", Pace(steps=60))
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from promptrec.backbone.interface import Backbone, Pace
 from promptrec.errors import PromptrecError
 from promptrec.recommender import Recommender
-from promptrec.tune import gradient
 from promptrec.tune.transfer import NOTHING, transfer
 
 WAR = "array_contains(genres, 'War')"
@@ -16,7 +16,7 @@ WAR = "array_contains(genres, 'War')"
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested here is the order of things, not how far tuning gets."""
-    monkeypatch.setattr(gradient, "STEPS", 60)
+    monkeypatch.setattr(Backbone, "pace", Pace(steps=60))
 
 
 @pytest.fixture

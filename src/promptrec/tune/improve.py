@@ -157,6 +157,7 @@ class _Run:
         yield Step("tune", lambda: self.tuned(self.start_of_words(), None, seed))
         if recommender.backbone.prompt_shape.layers:
             yield Step("tune shift", lambda: self.tuned(self.start_of_words(), "shift", seed))
+            yield Step("tune last-prefix", lambda: self.tuned(self.start_of_words(), "last-prefix", seed))
         yield Step("tune on", lambda: self.tuned(self.start_of_best(), None, seed))
         yield Step("transfer", lambda: self.transferred(seed) if number == 0 else None)
         yield Step("average", self.averaged)
@@ -245,12 +246,13 @@ class _Run:
         return replace(made, words=f"{self.task.words}, from {best}")
 
     def averaged(self) -> Prompt | None:
-        """The mean of the tensors of the best tuned prompts, of those with a prefix where the best has one: an average
-        of what was tuned from one start often does better than each (Wortsman et al., ICML 2022).
+        """The mean of the tensors of the best tuned prompts, of those whose are as large as the best's: an average of
+        what was tuned from one start often does better than each (Wortsman et al., ICML 2022).
         """
         lines = sorted((line for line in self.log if line.get("kind") == "soft"), key=lambda line: -line["validation"])
         tuned = [prompt for prompt in map(self.load, lines) if any(t.any() for t in prompt.tensors.values())]
-        alike = [prompt for prompt in tuned if set(prompt.tensors) == set(tuned[0].tensors)][:AVERAGED]
+        shapes = [{name: tensor.shape for name, tensor in prompt.tensors.items()} for prompt in tuned]
+        alike = [prompt for prompt, own in zip(tuned, shapes, strict=True) if own == shapes[0]][:AVERAGED]
         if len(alike) < 2:
             return None
         best = alike[0]
