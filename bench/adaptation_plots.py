@@ -16,6 +16,7 @@ from adaptation_world import ML1M
 
 Cells = Mapping[str, dict[str, Any]]
 SHOWN = {"frozen": "0.5", "full": "C3", "lora": "C1", "last layer": "C2"}
+WORTH_SHOWING = 0.85  # of the frozen list's NDCG@10
 
 
 def draw(cells: Cells, file: Path) -> None:
@@ -66,6 +67,7 @@ def _variety(cells: Cells, place: Any, metric: str) -> None:
     place.set_title(f"{metric} against NDCG@10, general task")
     if "variety" in cells:
         rows = cells["variety"]["rows"]
+        rows = [row for row in rows if row["test"]["ndcg@10"] >= WORTH_SHOWING * rows[0]["test"]["ndcg@10"]]
         for family in dict.fromkeys(row["family"] for row in rows):
             own = sorted((r["test"]["ndcg@10"], r["test"][metric]) for r in rows if r["family"] == family)
             place.plot([p[0] for p in own], [p[1] for p in own], "o", ms=4, label=family)
