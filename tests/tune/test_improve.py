@@ -18,6 +18,7 @@ import torch
 from promptrec.backbone.interface import Backbone, Pace
 from promptrec.errors import PromptrecError
 from promptrec.prompt.library import PromptLibrary
+from promptrec.prompt.prompt import Prompt
 from promptrec.recommender import Recommender
 from promptrec.tune.improve import _Run, improve, parse_budget, parse_target
 from promptrec.tune.score import ndcg_per_example
@@ -26,6 +27,7 @@ from promptrec.workspace import Workspace
 
 STARS = "rating = 5"
 BEYOND_REACH = 1.5
+SIZED = ((2, 1.0), (1, 9.0), (2, 3.0))  # layers and numbers of three prefixes
 RUN = """
 import sys
 from pathlib import Path
@@ -106,6 +108,18 @@ def test_what_luck_lifts_does_not_take_the_place_of_what_is_simpler() -> None:
     assert _Run.best(cast(_Run, run))["step"] == 2, "ahead by as much, but for everybody"
     run.log = run.log[:2]
     assert _Run.best(cast(_Run, run))["step"] == 0
+
+
+def test_only_vectors_of_one_size_are_averaged() -> None:
+    """A prefix may enter every layer or the last."""
+    prompts = [Prompt("x", "soft", "", "", {"prefix": torch.full((n, 2, 1, 1), value)}) for n, value in SIZED]
+    run = SimpleNamespace(
+        log=[{"step": step, "kind": "soft", "validation": 0.5 - 0.1 * step} for step in range(3)],
+        load=lambda line: prompts[line["step"]],
+    )
+    made = _Run.averaged(cast(_Run, run))
+    assert made is not None
+    assert torch.equal(made.tensors["prefix"], torch.full((2, 2, 1, 1), 2.0))
 
 
 def test_it_stops_at_the_target_and_a_new_run_begins_anew(fresh: Path) -> None:

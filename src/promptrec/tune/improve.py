@@ -157,7 +157,6 @@ class _Run:
         yield Step("tune", lambda: self.tuned(self.start_of_words(), None, seed))
         if recommender.backbone.prompt_shape.layers:
             yield Step("tune shift", lambda: self.tuned(self.start_of_words(), "shift", seed))
-            yield Step("tune last-prefix", lambda: self.tuned(self.start_of_words(), "last-prefix", seed))
         yield Step("tune on", lambda: self.tuned(self.start_of_best(), None, seed))
         yield Step("transfer", lambda: self.transferred(seed) if number == 0 else None)
         yield Step("average", self.averaged)
