@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,17 +23,13 @@ from promptrec.data.split import Examples
 from promptrec.seeding import generator
 from promptrec.tune.gradient import HISTORY, running_mean
 from promptrec.tune.objective import training_counts
-from promptrec.tune.profile import AVERAGED
-from promptrec.tune.profile import BATCH as PROFILE_BATCH
-from promptrec.tune.profile import CHECK_EVERY as PROFILE_EVERY
-from promptrec.tune.profile import PATIENCE as PROFILE_PATIENCE
-from promptrec.tune.profile import STEPS as PROFILE_STEPS
+from promptrec.tune.profile import PACE as PROFILE_PACE
 
-PACE = Pace()  # of a prefix
 LORA_RANK = 4
 State = tuple[dict[str, torch.Tensor], torch.Tensor | None]
 # Usual rates for each; they were not searched.
 RATES = {"full": 3e-4, "lora": 1e-3, "last layer": 3e-4, "scratch": 1e-3, "joint": 3e-4}
+AS_A_PROFILE = replace(PROFILE_PACE, rate=RATES["full"], check_every=Pace().check_every)
 
 
 class LowRank(nn.Module):
@@ -103,21 +99,6 @@ def rival(method: str, seed: int) -> Rival:
     return Rival(network, content, prefix)
 
 
-@dataclass(frozen=True)
-class Course:
-    """How a rival is trained, by default as long and in such batches as a prompt. averaged: the share of what was in
-    the running mean of the steps, which may be chosen as well as the steps where it is not 0."""
-
-    rate: float
-    steps: int = PACE.steps
-    patience: int = PACE.patience
-    batch: int = PACE.batch
-    averaged: float = 0.0
-
-
-AS_A_PROFILE = Course(RATES["full"], PROFILE_STEPS, PROFILE_PATIENCE * PROFILE_EVERY, PROFILE_BATCH, AVERAGED)
-
-
 class Training(Protocol):
     """Examples or anything else that has histories and their answers."""
 
@@ -142,7 +123,7 @@ def fine_tuned(
         lambda own: part.ndcg(scores(own, part)),
         choosing.candidates,
         seed,
-        Course(rate or RATES[method]),
+        Pace(rate=rate or RATES[method]),
     )
     return [scores(own, asked) for asked in (choosing, *tested)], cost
 
@@ -167,32 +148,33 @@ def descend(
     score_of: Callable[[Rival], Floats],
     among: Any,
     seed: int,
-    course: Course,
+    pace: Pace,
 ) -> tuple[Rival, dict[str, Any]]:
-    """The same loss as a prompt's; the start is among what may be chosen."""
+    """The same loss as a prompt's, by default in as many steps of such batches; the start is among what may be chosen,
+    and the running mean of the steps as well as the steps where the pace has one."""
     began = time.process_time()
     own = rival(method, seed)
     rng = generator(seed, f"rival {method}")
-    optimizer = torch.optim.AdamW(own.parameters(), lr=course.rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(own.parameters(), lr=pace.rate, weight_decay=0.01)
     candidates = torch.from_numpy(among)
     column = torch.full((len(own.content.text),), -1)
     column[candidates] = torch.arange(len(candidates))
     mean = _kept(own)
     best, best_score, best_step = mean, -1.0, 0
-    for step in range(course.steps + 1):
-        if step % PACE.check_every == 0:
+    for step in range(pace.steps + 1):
+        if step % pace.check_every == 0:
             own.network.eval()
             now = _kept(own)
-            for state in (now, mean) if course.averaged else (now,):
+            for state in (now, mean) if pace.averaged else (now,):
                 _restore(own, state)
                 score = float(score_of(own).mean())
                 if score > best_score:
                     best, best_score, best_step = state, score, step
             _restore(own, now)
-            if step - best_step >= course.patience:
+            if step - best_step >= pace.patience:
                 break
         own.network.train()
-        part = training.take(rng.integers(len(training), size=min(course.batch, len(training))))
+        part = training.take(rng.integers(len(training), size=min(pace.batch, len(training))))
         items = own.items()
         rows, times = padded(list(part), HISTORY)
         queries = own.network(items, rows, times, own.prefixes(len(rows)), last_only=True)[:, 0]
@@ -201,8 +183,8 @@ def descend(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if course.averaged:
-            mean = running_mean(mean[0], _kept(own)[0], course.averaged), None
+        if pace.averaged:
+            mean = running_mean(mean[0], _kept(own)[0], pace.averaged), None
     _restore(own, best)
     own.network.eval()
     seconds = time.process_time() - began

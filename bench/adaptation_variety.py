@@ -27,7 +27,7 @@ EXAMPLES, MANY = 4_096, 10_000
 RERANKED = 100
 LOSSES = (0.0, 0.02, 0.05)
 TUNED = [(0.0, 0.0), (0.1, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 0.0), (0.3, 10.0), (1.0, 10.0), (0.0, 10.0), (0.0, 30.0)]
-LAST = [(0.0, 0.0), (0.0, 10.0)]  # of a prefix at the last layer; with novelty silence has the least loss
+VARIETIES = (0.0, 10.0)  # of a prefix at the last layer; with novelty silence has the least loss
 AGAINST_POPULARITY = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06)  # steps of the query along the named direction
 PENALTIES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08)
 DIVERSITIES = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -60,7 +60,7 @@ def variety() -> dict[str, Any]:
     names, along = directions(own)
     popular = along[names.index("popularity")]
     many = examples_of(Task("value > 0", ""), MANY)
-    for _, varied in LAST:
+    for varied in VARIETIES:
         prompt = descent_of(own, many, silent, "last-prefix", Objective(variety=varied), SEED).prompt
         for step in (0.0, *AGAINST_POPULARITY):
             scores = steered(replace(prompt, tensors={**prompt.tensors, "shift": -step * popular}), *asked)

@@ -240,7 +240,7 @@ class SequenceNetwork(nn.Module):
         seconds, NaN where unknown; prefix (b, layers, 2, tokens, width), of fewer layers where it enters only the last.
         Returns (b, l, width), or (b, 1, width) with `last_only`, of length one."""
         x, mask = self._before_last(items, rows, times, prefix)
-        x = self.layers[-1](x, mask, at_layer(prefix, -1), last_only)
+        x = self._last_layer(x, mask, at_layer(prefix, -1), last_only)
         return unit(self.norm(x), self.config.members)
 
     def read_to_last(self, items: Tensor, rows: Tensor, times: Tensor) -> Reading:
@@ -248,9 +248,9 @@ class SequenceNetwork(nn.Module):
         `from_last`."""
         return self._last_layer.read(*self._before_last(items, rows, times, None), last_only=True)
 
-    def from_last(self, reading: Reading, prefix: Tensor | None) -> Tensor:
+    def from_last(self, reading: Reading, prefix: Tensor) -> Tensor:
         """(b, width) of length one; prefix (b, 1, 2, tokens, width)."""
-        return unit(self.norm(self._last_layer.attend(reading, at_layer(prefix, -1))), self.config.members)[:, 0]
+        return unit(self.norm(self._last_layer.attend(reading, prefix[:, -1])), self.config.members)[:, 0]
 
     @property
     def _last_layer(self) -> Layer:

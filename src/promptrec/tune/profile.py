@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from promptrec.backbone.interface import Backbone
+from promptrec.backbone.interface import Backbone, Pace
 from promptrec.backbone.sequence import device
 from promptrec.errors import PromptrecError
 from promptrec.evaluate.metrics import ndcg
@@ -27,13 +27,7 @@ from promptrec.tune.objective import training_counts
 BELOW = 5
 MOST_HIDDEN = 8
 HEADER = 1_024  # bytes, at most, of what a file says about five tensors
-BATCH = 256
-STEPS = 1_200
-CHECK_EVERY = 40
-PATIENCE = 10
-AVERAGED = 0.99
-RATE = 3e-3
-PREFIX_RATE = 1e-2
+PACE = Pace(steps=1_200, batch=256, check_every=40, patience=400, averaged=0.99)
 MISSING = 0.5
 
 
@@ -102,7 +96,7 @@ def fit_generator(
     rng = generator(seed, f"tune {name}")
     leaves = _start(backbone, training.x.shape[1], name, seed)
     tensors = {key: tensor.to(device()).requires_grad_() for key, tensor in leaves.items()}
-    rates = [{"params": [t], "lr": PREFIX_RATE if key == "prefix" else RATE} for key, t in tensors.items()]
+    rates = [{"params": [t], "lr": PACE.rate if key == "prefix" else PACE.moving} for key, t in tensors.items()]
     optimizer = torch.optim.AdamW(rates, weight_decay=0.01)
     most = 4 * backbone.pace.chooses  # short histories cost little, and the steps differ by little
     chosen = validation.take(np.sort(rng.permutation(len(validation))[:most]))
@@ -111,16 +105,16 @@ def fit_generator(
     mean = _kept(tensors)
     best, best_score, best_step = mean, -1.0, 0
     keys, curve = backbone.encode_items(), []
-    for step in progress(range(STEPS + 1), f"tuning {name}", STEPS + 1):
-        if step % CHECK_EVERY == 0:
+    for step in progress(range(PACE.steps + 1), f"tuning {name}", PACE.steps + 1):
+        if step % PACE.check_every == 0:
             score = float(ndcg(ranks_of(scores_of(backbone, mean, chosen), chosen)).mean())
             curve.append({"step": float(step), "validation": score})
             if score > best_score:
                 best, best_score, best_step = mean, score, step
-            if step - best_step >= PATIENCE * CHECK_EVERY:
+            if step - best_step >= PACE.patience:
                 break
-        drawn = training.take(rng.integers(len(training), size=BATCH))
-        there = torch.from_numpy(rng.random((BATCH, len(sizes))) >= MISSING).float()
+        drawn = training.take(rng.integers(len(training), size=PACE.batch))
+        there = torch.from_numpy(rng.random((PACE.batch, len(sizes))) >= MISSING).float()
         there[:, -1] = 1  # the number of events is always known
         x = drawn.x * torch.repeat_interleave(there, widths, dim=1)
         logits = backbone.scale * steered(backbone, tensors, drawn.histories, x) @ keys.T
@@ -128,7 +122,7 @@ def fit_generator(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        mean = running_mean(mean, _kept(tensors), AVERAGED)
+        mean = running_mean(mean, _kept(tensors), PACE.averaged)
     return best, curve
 
 

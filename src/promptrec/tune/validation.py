@@ -143,7 +143,7 @@ class LastLayer:
         """(n, width) the queries of the histories at `rows`, of all where None, as far as the network makes them.
         Differentiable in the prefix (1, 2, tokens, width)."""
         reading = self.reading if rows is None else self.reading.take(rows)
-        return self.backbone.network.from_last(reading, on_each({"prefix": prefix}, len(reading.x))["prefix"])
+        return self.backbone.network.from_last(reading, prefix.to(device()).expand(len(reading.x), *prefix.shape))
 
 
 def at_last_layer(tensors: Mapping[str, torch.Tensor]) -> bool:
