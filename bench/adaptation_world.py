@@ -40,7 +40,7 @@ class World(NamedTuple):
         return f"{self.data}-{self.seed}"
 
 
-WORLDS = (World("ml1m", 0), World("ml1m", 1), World("ml1m", 2), World("beauty", 0), World("courses", 0))
+WORLDS = tuple(World(data, seed) for data in ("ml1m", "beauty", "courses") for seed in range(3))
 FIRST = WORLDS[0]
 
 
