@@ -1,13 +1,14 @@
 """`make bench-adaptation`: prompts against everything that could replace them, into bench/results/adaptation.json.
 
     python bench/adaptation.py              every cell of every world that is not there yet, then the results
-    python bench/adaptation.py NAME ...     only the cells whose names begin so; `--cells` lists them
-    python bench/adaptation.py --short      three scenarios with 64 examples, people with few events, requests
+    python bench/adaptation.py --short      those of the small world alone, its training included
+    python bench/adaptation.py NAME ...     only the cells of a world whose names begin so; `--cells` lists them
     python bench/adaptation.py --results    the results, tables and plots of the cells that are there
 
-A world is a data set and a seed: MovieLens-1M with seeds 0, 1 and 2, Beauty and courses with 0. NAME, --short, --cells
-are of the one that the variable WORLD names, as in WORLD=beauty-0; of ml1m-0 where it is not set. A cell is a file in
-bench/work/adaptation; what is there is not run again. Of a cell that was not run here the results keep what they say.
+A world is a data set and a seed: MovieLens-1M, Beauty and the courses with seeds 0, 1 and 2, and, small and quick,
+MovieLens-100K with seed 0. NAME and --cells are of the one that the variable WORLD names, as in WORLD=beauty-0; of
+ml1m-0 where it is not set. A cell is a file in bench/work/adaptation; what is there is not run again. Of a cell that
+was not run here the results keep what they say.
 """
 
 from __future__ import annotations
@@ -23,46 +24,42 @@ import adaptation_cold
 import adaptation_few_shot
 import adaptation_general
 import adaptation_requests
+import adaptation_unseen_words
 import adaptation_variety
 from adaptation_results import RESULT, write_results
-from adaptation_world import WORK, WORLD, WORLDS, file_of, id_of
+from adaptation_world import SHORT, WORK, WORLD, WORLDS, file_of, id_of
 from promptrec.workspace import write_json
 from result import rows_by
-
-SHORT = (
-    "general-task",
-    "few-shot-five-star-64",
-    "few-shot-first-visits-64",
-    "few-shot-children-64",
-    "cold",
-    "requests",
-)
 
 
 def cells() -> dict[str, Callable[[], dict[str, Any]]]:
     """Every cell of the world by its name, those that say most first."""
-    few = adaptation_few_shot.cells()
-    if WORLD.data != "ml1m":
+    few, cold, requests = adaptation_few_shot.cells(), adaptation_cold.cells(), adaptation_requests.cells()
+    unseen_words = adaptation_unseen_words.cells()
+    if WORLD.data == "courses":
         return few
+    if WORLD.data == "beauty":
+        return {**few, **unseen_words}
+    if WORLD == SHORT:
+        return {**few, **cold, **requests}
     return {
         **adaptation_general.cells(),
         **{name: make for name, make in few.items() if not name.endswith("-4096")},
-        **adaptation_cold.cells(),
-        **adaptation_requests.cells(),
+        **cold,
+        **requests,
+        **unseen_words,
         **adaptation_variety.cells(),
         **{name: make for name, make in few.items() if name.endswith("-4096")},
     }
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments and "WORLD" not in os.environ:
-        for world in WORLDS:
+    if arguments in ([], ["--short"]) and "WORLD" not in os.environ:
+        for world in [SHORT] if arguments else WORLDS:
             subprocess.run([sys.executable, __file__], env={**os.environ, "WORLD": str(world)}, check=True)
         return
     known = cells()
     named = [argument for argument in arguments if not argument.startswith("--")]
-    if "--short" in arguments:
-        named = list(SHORT)
     wanted = [name for name in known if not named or any(name.startswith(part) for part in named)]
     if not wanted:
         raise SystemExit(f"there is no cell {named[0]!r}; the cells are {', '.join(known)}")

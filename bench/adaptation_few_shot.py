@@ -45,7 +45,7 @@ from promptrec.tune.task import Task
 from promptrec.tune.tune import descent_of
 
 SIZES = (16, 64, 512, 4_096)
-SIZES_OF = {"ml1m": SIZES, "beauty": (64, 512), "courses": (64, 512)}
+SIZES_OF = {"ml1m": SIZES, "beauty": (64, 512), "courses": (64, 512), "ml100k": (64,)}
 RIVALS = ("full", "lora", "last layer", "joint", "scratch")
 SHARED = "low-rank of a shared prefix"
 SHARED_CHOOSING = 500  # validation examples of each scenario that choose the shared prefix

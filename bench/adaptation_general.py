@@ -1,25 +1,39 @@
-"""What adapting does to the general task: nothing where it is a prompt that is not given; and what it costs."""
+"""What adapting does to the general task, nothing where it is a prompt that is not given, and what serving it costs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
-from adaptation_few_shot import steered
-from adaptation_rivals import RATES, fine_tuned
-from adaptation_world import SCENARIOS, SEED, Asked, backbone, drawn, examples_of, recommender, rows_among
-from adaptation_world import Scenario as Task
+from adaptation_few_shot import RIVALS, prompts, steered
+from adaptation_rivals import RATES, Rival, choosing_part, descend, scores
+from adaptation_world import (
+    EVERYTHING,
+    MOST_CHOOSING,
+    SCENARIOS,
+    SEED,
+    Asked,
+    backbone,
+    drawn,
+    examples_of,
+    recommender,
+    rows_among,
+)
+from promptrec.backbone.interface import Pace
 from promptrec.backbone.sequence import fingerprint
+from promptrec.data.history import History
 from promptrec.evaluate.significance import paired_difference
 from promptrec.prompt.query import Query
-from promptrec.tune.objective import Objective
-from promptrec.tune.start import start_of
-from promptrec.tune.tune import descent_of
 
-LEARNT, EXAMPLES, QUESTIONS, SERVED = "five-star", 512, 1_500, 200
+LEARNT = ("five-star", "first-visits", "children")
+EXAMPLES, EXAMPLES_OF_PROMPTS = 4_096, 16
+QUESTIONS, SERVED = 1_500, 200
 
 
 def cells() -> dict[str, Callable[[], dict[str, Any]]]:
@@ -27,30 +41,73 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
 
 
 def general() -> dict[str, Any]:
-    """The general task before and after the model is adapted to one scenario."""
-    own, scenario = recommender(), SCENARIOS[LEARNT]
-    everything = np.arange(len(own.catalogue))
-    every = examples_of(Task("value > 0", ""), 1)
-    asked = Asked(drawn(every.test, QUESTIONS, "general"), everything)
-    task = examples_of(scenario, EXAMPLES)
-    choosing = Asked(drawn(task.validation, QUESTIONS, "choosing"), rows_among(scenario.among))
-    queries = [Query(history=history) for history in asked.histories[:SERVED]]
-    before, bits = backbone().score(queries), fingerprint(backbone().network)
-    frozen = asked.ndcg(steered(None, asked)[0])
-    found = descent_of(own, task, start_of(own, "general", None, (), None), "prefix", Objective(), SEED)
-    with_prompt = [Query(history=history, prompt=found.prompt) for history in asked.histories[:SERVED]]
-    seconds = {}
-    for name, batch in (("without a prompt", queries), ("with a prompt", with_prompt)):
-        began = time.perf_counter()
-        backbone().score(batch)
-        seconds[name] = (time.perf_counter() - began) / SERVED
+    """The general task before and after the model is adapted to a scenario, to each of three from the start again."""
+    every = np.arange(len(recommender().catalogue))
+    asked = Asked(drawn(examples_of(EVERYTHING, 1).test, QUESTIONS, "general"), every)
+    served = asked.histories[:SERVED]
+    queries, bits = [Query(history=history) for history in served], fingerprint(backbone().network)
+    before, frozen = backbone().score(queries), asked.ndcg(steered(None, asked)[0])
+    costs = costs_of_prompts(served)
     same = np.array_equal(before, backbone().score(queries)) and bits == fingerprint(backbone().network)
     rows: list[dict[str, Any]] = [
         {"method": "prompt, not given", "ndcg@10": float(frozen.mean()), "difference": None, "same_bits": bool(same)}
     ]
-    for method in ("full", "lora", "last layer"):
-        scores, cost = fine_tuned(method, task.training, choosing, [asked], SEED, 3 * RATES[method])
-        after = asked.ndcg(scores[1])
+    for learnt, method in product(LEARNT, RIVALS):
+        changed, step = adapted(learnt, method)
+        if method not in costs:
+            costs[method] = {**stored(changed.parameters()), **served_by(changed, served)}
+        changed.prefix = None  # the general task comes without a prompt
+        after = asked.ndcg(scores(changed, asked))
         difference = paired_difference(after, frozen, SEED, people=asked.examples.people)
-        rows.append({"method": method, "ndcg@10": float(after.mean()), "difference": difference, **cost})
-    return {"seed": SEED, "learnt": LEARNT, "examples": EXAMPLES, "rows": rows, "seconds_a_query": seconds}
+        found = {"ndcg@10": float(after.mean()), "difference": difference}
+        rows.append({"method": method, "learnt": learnt, "step": step, **found})
+    return {"seed": SEED, "examples": EXAMPLES, "rows": rows, "costs": costs}
+
+
+def adapted(learnt: str, method: str) -> tuple[Rival, int]:
+    """The model changed to a scenario, and at which step it did best."""
+    task, among = examples_of(SCENARIOS[learnt], EXAMPLES), rows_among(SCENARIOS[learnt].among)
+    part = choosing_part(Asked(drawn(task.validation, MOST_CHOOSING, "choosing"), among))
+    pace = Pace(rate=RATES[method])
+    changed, cost = descend(method, task.training, lambda own: part.ndcg(scores(own, part)), among, SEED, pace)
+    return changed, cost["step"]
+
+
+def costs_of_prompts(served: Sequence[History]) -> dict[str, dict[str, float]]:
+    """Of each kind of prompt and of none. What a prompt holds does not depend on how many examples it was tuned on."""
+    scenario = SCENARIOS[LEARNT[0]]
+    task, among = examples_of(scenario, EXAMPLES_OF_PROMPTS), rows_among(scenario.among)
+    choosing = Asked(drawn(task.validation, MOST_CHOOSING, "choosing"), among)
+    made = {f"prompt: {name}": prompt for name, (prompt, _) in prompts(scenario, task, among, choosing, SEED).items()}
+    keys, costs = backbone().encode_items(), {}
+    for name, tensors in {"frozen": {}, **{name: prompt.tensors for name, prompt in made.items()}}.items():
+        steering = made[name].flat()[0][0].tensors if tensors else {}
+        time_of_one = milliseconds(lambda history: backbone().encode([history], [steering]), keys, served)  # noqa: B023
+        costs[name] = {**stored(tensors.values()), "milliseconds": time_of_one}
+    return costs
+
+
+def served_by(changed: Rival, served: Sequence[History]) -> dict[str, float]:
+    items = changed.items().detach()
+    return {
+        "milliseconds": milliseconds(
+            lambda history: changed.queries(items, [history]), F.normalize(items, dim=-1), served
+        )
+    }
+
+
+def stored(tensors: Iterable[torch.Tensor]) -> dict[str, int]:
+    """What is kept for a scenario beside the frozen model."""
+    kept = list(tensors)
+    return {"parameters": sum(t.numel() for t in kept), "bytes": sum(t.numel() * t.element_size() for t in kept)}
+
+
+def milliseconds(encode: Callable[[History], torch.Tensor], keys: torch.Tensor, histories: Sequence[History]) -> float:
+    """The median time of one query, of one processor: its history is read and all items are scored."""
+    taken = []
+    with torch.inference_mode():
+        for history in histories:
+            began = time.process_time()
+            encode(history) @ keys.T
+            taken.append(time.process_time() - began)
+    return 1_000 * float(np.median(taken))

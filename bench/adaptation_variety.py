@@ -14,8 +14,7 @@ import torch
 from pyversity import Strategy, diversify
 
 from adaptation_few_shot import steered
-from adaptation_world import SEED, Asked, drawn, examples_of, recommender
-from adaptation_world import Scenario as Task
+from adaptation_world import EVERYTHING, SEED, Asked, drawn, examples_of, recommender
 from promptrec.evaluate.metrics import diversity, novelty
 from promptrec.tune.directions import directions
 from promptrec.tune.objective import Objective, training_counts
@@ -41,7 +40,7 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
 
 def variety() -> dict[str, Any]:
     own = recommender()
-    task = examples_of(Task("value > 0", ""), EXAMPLES)
+    task = examples_of(EVERYTHING, EXAMPLES)
     everything = np.arange(len(own.catalogue))
     asked = [Asked(drawn(part, LISTS, "variety"), everything) for part in (task.validation, task.test)]
     silent = start_of(own, "variety", None, (), None)
@@ -59,7 +58,7 @@ def variety() -> dict[str, Any]:
             rows.append(row("prompt", name, scores, [listed(part) for part in scores], asked))
     names, along = directions(own)
     popular = along[names.index("popularity")]
-    many = examples_of(Task("value > 0", ""), MANY)
+    many = examples_of(EVERYTHING, MANY)
     for varied in VARIETIES:
         prompt = descent_of(own, many, silent, "last-prefix", Objective(variety=varied), SEED).prompt
         for step in (0.0, *AGAINST_POPULARITY):

@@ -40,7 +40,8 @@ class World(NamedTuple):
         return f"{self.data}-{self.seed}"
 
 
-WORLDS = tuple(World(data, seed) for data in ("ml1m", "beauty", "courses") for seed in range(3))
+SHORT = World("ml100k", 0)
+WORLDS = (*(World(data, seed) for data in ("ml1m", "beauty", "courses") for seed in range(3)), SHORT)
 FIRST = WORLDS[0]
 
 
@@ -70,6 +71,7 @@ class Scenario:
     among: str | None = None
 
 
+EVERYTHING = Scenario("event_number >= 1", "")
 ML1M = {
     "five-star": Scenario("value = 5", "films that people rate with five stars"),
     "good-drama": Scenario(
@@ -96,12 +98,14 @@ COURSES = {
     "computing": Scenario("description LIKE '%计算机%'", "计算机课程", "description LIKE '%计算机%'"),
     "first-courses": Scenario("event_number <= 3", "零基础入门课程"),
 }
-SCENARIOS_OF = {"ml1m": ML1M, "beauty": BEAUTY, "courses": COURSES}
+ML100K = {name: ML1M[name] for name in ("five-star", "first-visits", "children")}
+SCENARIOS_OF = {"ml1m": ML1M, "beauty": BEAUTY, "courses": COURSES, "ml100k": ML100K}
 SCENARIOS = SCENARIOS_OF[WORLD.data]
 SOURCES = {
     "ml1m": ("fetch", "movielens-1m"),
     "beauty": ("import", "examples/shop/shop.toml", "--yes"),
     "courses": ("import", "examples/courses/courses.toml", "--yes"),
+    "ml100k": ("fetch", "movielens-100k"),
 }
 
 
