@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptrec.backbone.clauses import Clauses, clauses_of
+from promptrec.backbone.clauses import Clauses, clauses_of, joined_wishes
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,21 @@ def test_hints_are_read_as_words(request_: str, expected: Clauses) -> None:
 )
 def test_slight_hints_and_half_refusals_are_read_as_words(request_: str, expected: Clauses) -> None:
     assert clauses_of(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("a comedy for tonight", ()),
+        ("from the 1990s", ()),
+        ("looking for comedy and romance", ("looking for comedy", "romance")),
+        ("a comedy from the 1990s", ("a comedy", "from the 1990s")),
+        ("80s action with robots", ("action", "robots", "80s")),
+        ("既是喜剧又是爱情片", ("既是喜剧", "爱情片")),
+        ("想看90年代的喜剧", ("想看 喜剧", "90年代的")),
+        ("科幻、动作", ("科幻", "动作")),
+        ("Blade Runner 2049", ()),
+    ],
+)
+def test_joined_wishes_are_told_apart(wanted: str, expected: tuple[str, ...]) -> None:
+    assert joined_wishes(wanted) == expected

@@ -150,6 +150,26 @@ def test_a_hint_moves_less_than_a_wish(with_room: Recommender, wish: str, hint: 
     assert set(np.argsort(-hinted)[:10]) <= set(range(romances.start, romances.stop))
 
 
+@pytest.mark.parametrize(
+    ("request_", "wished"),
+    [("looking for war and comedy tonight", ("War", "Comedy")), ("战争片和爱情片", ("War", "Romance"))],
+)
+def test_neither_of_two_wishes_drowns_the_other(
+    recommender: Recommender, request_: str, wished: tuple[str, str]
+) -> None:
+    gained = scores(recommender, request_) - scores(recommender, None)
+    both = np.concatenate([np.arange(45)[of_kind(kind)] for kind in wished])
+    assert gained[both].min() > np.delete(gained, both).max()
+
+
+def test_a_half_that_names_nothing_makes_no_wish_of_its_own(recommender: Recommender) -> None:
+    network, encoder = recommender.requests.network, recommender.requests.text_encoder
+    named = network.named(torch.from_numpy(encoder.encode(["comedy", "喜剧", "the quarterly report", "my parents"])))
+    assert named[:, : len(KINDS)].sum(dim=1).tolist() == [1, 1, 0, 0]
+    whole, halves = (recommender.requests.prompt(f"comedy {word} the quarterly report") for word in ("or", "and"))
+    torch.testing.assert_close(whole.tensors["shift"][-3:], halves.tensors["shift"][-3:])
+
+
 def test_an_encoder_of_an_earlier_version_is_refused_by_name(recommender: Recommender, tmp_path: Path) -> None:
     recommender.requests.save(tmp_path)
     file = tmp_path / "request_encoder.safetensors"

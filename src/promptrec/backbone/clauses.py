@@ -34,6 +34,10 @@ _HINT = re.compile(
     r"(?P<what>[^,.;!?，。；！？]*)"
 )
 _ENDS = " ,.;!?，。；！？"
+_JOINS = re.compile(
+    r"\s*(?:[,，、;；+&和与及兼加]|\b(?:and|plus|with|(?:but|and)\s+also|as\s+well\s+as)\b|以及|并且|而且|同时|[又也](?:是|有|要)?)\s*"
+)
+_DECADE = re.compile(r"(?:\b(?:from|of|in)\s+the\s+)?(?<!\d)(?:\d\d)?\d0(?:['’]?s\b|年代的?)")
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,12 @@ def _taken(pattern: re.Pattern[str], text: str) -> tuple[tuple[str, ...], str]:
         if (phrase := next(filter(None, match.groupdict().values()), "").strip())
     )
     return (found, pattern.sub("", text).strip(_ENDS)) if found else ((), text)
+
+
+def joined_wishes(wanted: str) -> tuple[str, ...]:
+    """The wishes that a wish may join, as "comedies and war films" or "a comedy from the 1990s": each by itself, a
+    decade as one of its own. Empty where there is one."""
+    decades = tuple(match.group().strip() for match in _DECADE.finditer(wanted))
+    others = tuple(part.strip(_ENDS) for part in _JOINS.split(_DECADE.sub(" ", wanted)) if part and part.strip(_ENDS))
+    found = (*others, *decades)
+    return found if len(found) > 1 else ()

@@ -81,17 +81,23 @@ class RequestEncoder:
 
     def _shift(self, request: str) -> Tensor:
         """Towards what is wanted, of which words in quotation marks are parts of their own, a little towards what is
-        hinted at, away from what is not wanted, and towards the qualities that are asked for."""
+        hinted at, away from what is not wanted, and towards the qualities that are asked for. Of two words in one
+        sentence either may drown the other: joined wishes are heard one by one as well, where each names a facet."""
         said = spoken_of(request, self.qualities.directions)
         start, width = self.network.trained + self.network.directions, self.backbone.prompt_shape.shift
         shift = torch.zeros(width, device=device())
         if said.texts:
-            shifts: Tensor = self.network(torch.from_numpy(self.text_encoder.encode(said.texts)).to(device()))
-            towards, aside = shifts.tensor_split([len(said.wanted)])
+            sentences = torch.from_numpy(self.text_encoder.encode(said.texts)).to(device())
+            wanted, joined = len(said.wanted), len(said.joined)
+            towards, each, aside = self.network(sentences).tensor_split([wanted, wanted + joined])
             steps = torch.tensor([step for _, step in said.aside], device=device())
             shift = (steps[:, None] * aside).sum(dim=0)
             if said.wanted:
-                shift = shift + torch.cat([towards[:, :start].mean(dim=0), towards[:, start:].amax(dim=0)])
+                gates = towards[:, start:]
+                named = each[:, start:] * self.network.named(sentences[wanted : wanted + joined])
+                if gates[0].any() and named.any(dim=1).all():
+                    gates = torch.cat([gates, named])
+                shift = shift + torch.cat([towards[:, :start].mean(dim=0), gates.amax(dim=0)])
         return shift + self.qualities.shift(said.qualities, shift)
 
     def save(self, folder: Path) -> None:

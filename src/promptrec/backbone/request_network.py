@@ -16,6 +16,7 @@ MINOR = 0.9
 RISE = 0.1
 NEIGHBOURS = 10
 SAME = 0.9999
+NAMED = 0.4
 
 
 class RequestNetwork(nn.Module):
@@ -96,6 +97,13 @@ class RequestNetwork(nn.Module):
         named = self.names.any(dim=-1).sum(dim=0).clamp(min=1)
         found: Tensor = (cosines.amax(dim=1) + cosines.sum(dim=1) / named) / 2
         return found
+
+    def named(self, sentences: Tensor) -> Tensor:
+        """(b, what a place in the content space has behind its directions) 1 at the one facet that a sentence names, if
+        it names any: the one that it is most like, where it is so like it as paraphrases hardly are."""
+        alike = self._alike(self.centred(sentences))
+        best = alike.amax(dim=-1, keepdim=True) if alike.shape[-1] else alike
+        return F.pad(((alike == best) & (alike > NAMED)).float(), (0, self.others))
 
     def ordinary(self, sentences: Tensor) -> Tensor:
         """(b,) whether a sentence is more like those that ask for nothing than like any facet."""

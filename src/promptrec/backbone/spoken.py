@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from promptrec.backbone.clauses import clauses_of
+from promptrec.backbone.clauses import clauses_of, joined_wishes
 from promptrec.backbone.qualities import Amounts, read, read_eased
 
 HINT, SLIGHT, LESS = 0.1, 0.03, -0.05  # of the step that a wish makes
@@ -16,17 +16,19 @@ QUOTED = re.compile('[“"「『《]([^“”"「」『』《》]+)[”"」』�
 @dataclass(frozen=True)
 class Spoken:
     """wanted: the wish, and its words in quotation marks, which are parts of their own; aside: phrases, each with the
-    part of a wish's step that is made towards it, or away from it where below zero; qualities: how much of each.
+    part of a wish's step that is made towards it, or away from it where below zero; qualities: how much of each;
+    joined: the wishes that the wish may join.
     """
 
     wanted: tuple[str, ...] = ()
     aside: tuple[tuple[str, float], ...] = ()
     qualities: Amounts = field(default_factory=Amounts)
+    joined: tuple[str, ...] = ()
 
     @property
     def texts(self) -> list[str]:
         """What is to be encoded."""
-        return [*self.wanted, *(phrase for phrase, _ in self.aside)]
+        return [*self.wanted, *self.joined, *(phrase for phrase, _ in self.aside)]
 
 
 def spoken_of(request: str, known: Collection[str]) -> Spoken:
@@ -48,4 +50,5 @@ def spoken_of(request: str, known: Collection[str]) -> Spoken:
     for own, times in found:
         for name, amount in own.items():
             amounts[name] = amounts.get(name, 0.0) + times * amount
-    return Spoken((wanted, *QUOTED.findall(wanted)) if wanted else (), tuple(aside), amounts)
+    parts = (wanted, *QUOTED.findall(wanted)) if wanted else ()
+    return Spoken(parts, tuple(aside), amounts, joined_wishes(wanted))
