@@ -10,6 +10,7 @@ from typing import Any
 from adaptation_few_shot import RIVALS, SIZES
 from adaptation_plots import draw
 from adaptation_tables import tables
+from adaptation_wanted import LANGUAGES
 from adaptation_world import FIRST, ML1M, WORLDS, of_world
 from marked import write_between
 from promptrec.workspace import write_json
@@ -22,15 +23,23 @@ ALLOWED = 0.005
 
 
 def write_results(cells: Cells) -> None:
-    seeds = {world.seed: of_world(cells, world) for world in WORLDS if world.data == "ml1m"}
-    seeds = {seed: own for seed, own in seeds.items() if own} or {FIRST.seed: {}}
-    each = [[large_data(c), cold_people(c), *requests(c), variety(c), general(c)] for c in seeds.values()]
+    seeds = cells_by_seed(cells, "ml1m")
+    each = [
+        [large_data(c), cold_people(c), *requests(c), unseen_words(c), variety(c), general(c)] for c in seeds.values()
+    ]
     goals = [few_shot(seeds), *(over_seeds(dict(zip(seeds, one, strict=True))) for one in zip(*each, strict=True))]
+    beauty = {seed: unseen_words(c, "unseen-words-beauty") for seed, c in cells_by_seed(cells, "beauty").items()}
+    goals.append(over_seeds(beauty))
     write_json(RESULT, results("make bench-adaptation", list(seeds), list(cells.values()), goals))
     write_between(PAGE, "results", tables(cells).rstrip())
     draw(cells, Path("docs/adaptation.png"))
     for one in goals:
         print(f"{one['id']:14} {one['met']!s:6} {one['value']}  (target {one['target']})  {one['note']}")
+
+
+def cells_by_seed(cells: Cells, data: str) -> dict[int, dict[str, Any]]:
+    found = {world.seed: of_world(cells, world) for world in WORLDS if world.data == data}
+    return {seed: own for seed, own in found.items() if own} or {FIRST.seed: {}}
 
 
 def over_seeds(goals: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
@@ -118,30 +127,29 @@ def cold_people(cells: Cells) -> dict[str, Any]:
 LEAD = "profile prompt's lead"
 
 
+def share(rows: Mapping[str, Any], way: str) -> float | None:
+    """Of the hard filter's NDCG@10."""
+    return rows[way]["ndcg@10"]["value"] / rows["hard filter"]["ndcg@10"]["value"] if way in rows else None
+
+
+def least(rows: Mapping[str, Any], way: str) -> float | None:
+    shares = [own for language in LANGUAGES if (own := share(rows, f"{way}, {language}")) is not None]
+    return min(shares, default=None)
+
+
+def noted(rows: Mapping[str, Any], way: str) -> str:
+    return "; ".join(
+        f"{language} {share(rows, f'{way}, {language}'):.1%}, precision@10 "
+        f"{rows[f'{way}, {language}']['precision@10']:.3f}"
+        for language in LANGUAGES
+        if f"{way}, {language}" in rows
+    )
+
+
 def requests(cells: Cells) -> list[dict[str, Any]]:
     found = cells.get("requests")
     rows = found["rows"] if found else {}
-    words = cells["unseen-words"]["rows"] if "unseen-words" in cells else {}
-
-    def share(rows: Mapping[str, Any], way: str) -> float | None:
-        return rows[way]["ndcg@10"]["value"] / rows["hard filter"]["ndcg@10"]["value"] if way in rows else None
-
-    def least(rows: Mapping[str, Any], *ways: str) -> float | None:
-        shares = [share(rows, way) for way in ways]
-        return None if None in shares else min(value for value in shares if value is not None)
-
-    def noted(rows: Mapping[str, Any], way: str) -> str:
-        return "; ".join(
-            f"{language} {share(rows, f'{way}, {language}'):.1%}, precision@10 "
-            f"{rows[f'{way}, {language}']['precision@10']:.3f}"
-            for language in ("en", "zh")
-            if f"{way}, {language}" in rows
-        )
-
-    wording = least(rows, "unseen wording, en", "unseen wording, zh")
-    precise = bool(rows) and min(rows[f"unseen wording, {one}"]["precision@10"] for one in ("en", "zh")) >= 0.9
-    said = least(rows, "paraphrase, en", "paraphrase, zh")
-    new = share(words, "unseen word, en"), share(words, "unseen word, zh")
+    precise = bool(rows) and min(rows[f"unseen wording, {one}"]["precision@10"] for one in LANGUAGES) >= 0.9
     refused = found["negation"]["after"] / found["negation"]["before"] if found else None
     lost = max(found["harmless"]["lost"].values()) if found else None
     return [
@@ -149,7 +157,7 @@ def requests(cells: Cells) -> list[dict[str, Any]]:
             "wording",
             "unseen wordings against the hard filter's NDCG@10, the lesser of two languages",
             0.97,
-            wording,
+            least(rows, "unseen wording"),
             noted(rows, "unseen wording"),
             also=precise,
         ),
@@ -157,20 +165,21 @@ def requests(cells: Cells) -> list[dict[str, Any]]:
             "paraphrase",
             "paraphrases without the genre's word against the hard filter's",
             0.85,
-            said,
+            least(rows, "paraphrase"),
             noted(rows, "paraphrase"),
-        ),
-        goal(
-            "unseen-words",
-            "genres never named in training, against the hard filter's, English (Chinese: .55 wanted)",
-            0.6,
-            new[0],
-            noted(words, "unseen word"),
-            also=new[1] is not None and new[1] >= 0.55,
         ),
         goal("negation", "what is left of the unwanted share", 0.2, refused, at_most=True),
         goal("harmless", "the most that random text costs", 0.01, lost, at_most=True),
     ]
+
+
+def unseen_words(cells: Cells, name: str = "unseen-words") -> dict[str, Any]:
+    rows = cells["unseen-words"]["rows"] if "unseen-words" in cells else {}
+    english, chinese = (share(rows, f"unseen word, {language}") for language in LANGUAGES)
+    what = "categories" if name.endswith("beauty") else "genres"
+    text = f"{what} never named in training, against the hard filter's, English (Chinese: .55 wanted)"
+    enough = chinese is not None and chinese >= 0.55
+    return goal(name, text, 0.6, english, noted(rows, "unseen word"), also=enough)
 
 
 def variety(cells: Cells) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from adaptation_world import SCENARIOS_OF, WORLDS, Scenario, World, of_world
 
 Cells = Mapping[str, dict[str, Any]]
 EVENTS = ("0", "1", "2", "3", "5", "10")
+VARIETY = ("ndcg@10", "coverage@10", "diversity@10", "novelty@10")
 
 
 def tables(cells: Cells) -> str:
@@ -19,7 +20,7 @@ def tables(cells: Cells) -> str:
         parts += [_few_shot(own, world, name, scenario) for name, scenario in SCENARIOS_OF[world.data].items()]
     for world in WORLDS:
         own = of_world(cells, world)
-        found = [part for part in (_cold(own), _requests(own), _variety(own), _general(own)) if part]
+        found = [part for part in (_cold(own), _requests(own), _variety(own), _general(own), _costs(own)) if part]
         parts += [f"### What is not of one scenario, {world}", *found] if found else []
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -79,7 +80,7 @@ def _interval(found: Mapping[str, float]) -> str:
 
 def _requests(cells: Cells) -> str:
     parts = []
-    for name in ("requests", "unseen-words"):
+    for name in ("requests", "two-genres", "genre-and-decade", "unseen-words"):
         if name in cells:
             rows = cells[name]["rows"]
             most = rows["hard filter"]["ndcg@10"]["value"]
@@ -87,7 +88,11 @@ def _requests(cells: Cells) -> str:
                 [way, f"{r['ndcg@10']['value']:.3f}", f"{r['ndcg@10']['value'] / most:.0%}", f"{r['precision@10']:.2f}"]
                 for way, r in rows.items()
             ]
-            parts.append(table([name, "NDCG@10", "of the hard filter", "precision@10"], lines))
+            parts.append(
+                table(
+                    [f"{name}, mean of {cells[name]['wanted']}", "NDCG@10", "of the hard filter", "precision@10"], lines
+                )
+            )
     return "\n\n".join(parts)
 
 
@@ -95,7 +100,7 @@ def _variety(cells: Cells) -> str:
     if "variety" not in cells:
         return ""
     rows = [
-        [r["family"], r["setting"], *(f"{r['test'][m]:.3f}" for m in ("ndcg@10", "coverage@10", "diversity@10"))]
+        [r["family"], r["setting"], *(f"{r['test'][metric]:.3f}" for metric in VARIETY)]
         for r in cells["variety"]["rows"]
     ]
     edge = [
@@ -104,19 +109,36 @@ def _variety(cells: Cells) -> str:
         for metric, at in of.items()
     ]
     first = table(["family", "metric", "at no loss", "at 2% loss", "at 5% loss"], edge)
-    return f"{first}\n\n{table(['family', 'setting', 'NDCG@10', 'coverage@10', 'diversity@10'], rows)}"
+    return f"{first}\n\n{table(['family', 'setting', *VARIETY], rows)}"
 
 
 def _general(cells: Cells) -> str:
     if "general-task" not in cells:
         return ""
-    rows = [
-        [
-            row["method"],
-            f"{row['ndcg@10']:.4f}",
-            "0, to the bit" if row["difference"] is None else _interval(row["difference"]),
-            f"{row.get('parameters', 0):,}",
-        ]
-        for row in cells["general-task"]["rows"]
-    ]
-    return table(["after learning a scenario", "NDCG@10 of the general task", "change", "parameters changed"], rows)
+    frozen, *rows = cells["general-task"]["rows"]
+    changes: dict[str, dict[str, str]] = {}
+    for row in rows:
+        changes.setdefault(row["method"], {})[row["learnt"]] = _interval(row["difference"])
+    learnt = list(next(iter(changes.values())))
+    lines = [[frozen["method"], *["0, to the bit" if frozen["same_bits"] else "other bits" for _ in learnt]]]
+    lines += [[method, *(of[name] for name in learnt)] for method, of in changes.items()]
+    head = f"change of the general task's NDCG@10 ({frozen['ndcg@10']:.4f}) after learning"
+    return table([head, *learnt], lines)
+
+
+def _costs(cells: Cells) -> str:
+    """What adapting to one scenario costs, seconds in the mean of the scenarios."""
+    if "general-task" not in cells:
+        return ""
+    rows = []
+    for method, cost in cells["general-task"]["costs"].items():
+        seconds = [_seconds(cells, method, size) for size in SIZES]
+        rows.append([method, f"{cost['parameters']:,}", f"{cost['bytes']:,}", *seconds, f"{cost['milliseconds']:.2f}"])
+    times = [f"seconds, {size:,} examples" for size in SIZES]
+    return table(["way", "numbers kept", "bytes", *times, "milliseconds a query"], rows)
+
+
+def _seconds(cells: Cells, method: str, size: int) -> str:
+    named = [one["methods"] for name, one in cells.items() if name.startswith("few-shot") and one["size"] == size]
+    found = [methods[method]["seconds"] for methods in named if method in methods]
+    return f"{sum(found) / len(found):.1f}" if found else "–"
