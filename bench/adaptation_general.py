@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from adaptation_few_shot import RIVALS, prompts, steered
 from adaptation_rivals import RATES, Rival, choosing_part, descend, scores
@@ -26,13 +25,14 @@ from adaptation_world import (
     rows_among,
 )
 from promptrec.backbone.interface import Pace
-from promptrec.backbone.sequence import fingerprint
+from promptrec.backbone.sequence import SequenceBackbone, fingerprint
 from promptrec.data.history import History
 from promptrec.evaluate.significance import paired_difference
 from promptrec.prompt.query import Query
+from promptrec.tune.task import Task
 
-LEARNT = ("five-star", "first-visits", "children")
-EXAMPLES, EXAMPLES_OF_PROMPTS = 4_096, 16
+LEARNT = ("first-visits", "five-star", "children")
+EXAMPLES = 4_096
 QUESTIONS, SERVED = 1_500, 200
 
 
@@ -55,7 +55,7 @@ def general() -> dict[str, Any]:
     for learnt, method in product(LEARNT, RIVALS):
         changed, step = adapted(learnt, method)
         if method not in costs:
-            costs[method] = {**stored(changed.parameters()), **served_by(changed, served)}
+            costs[method] = {**stored(changed.parameters()), "milliseconds": served_by(changed, served)}
         changed.prefix = None  # the general task comes without a prompt
         after = asked.ndcg(scores(changed, asked))
         difference = paired_difference(after, frozen, SEED, people=asked.examples.people)
@@ -66,48 +66,52 @@ def general() -> dict[str, Any]:
 
 def adapted(learnt: str, method: str) -> tuple[Rival, int]:
     """The model changed to a scenario, and at which step it did best."""
-    task, among = examples_of(SCENARIOS[learnt], EXAMPLES), rows_among(SCENARIOS[learnt].among)
-    part = choosing_part(Asked(drawn(task.validation, MOST_CHOOSING, "choosing"), among))
-    pace = Pace(rate=RATES[method])
+    task, among, choosing = task_of(learnt)
+    part, pace = choosing_part(choosing), Pace(rate=RATES[method])
     changed, cost = descend(method, task.training, lambda own: part.ndcg(scores(own, part)), among, SEED, pace)
     return changed, cost["step"]
 
 
 def costs_of_prompts(served: Sequence[History]) -> dict[str, dict[str, float]]:
-    """Of each kind of prompt and of none. What a prompt holds does not depend on how many examples it was tuned on."""
-    scenario = SCENARIOS[LEARNT[0]]
-    task, among = examples_of(scenario, EXAMPLES_OF_PROMPTS), rows_among(scenario.among)
-    choosing = Asked(drawn(task.validation, MOST_CHOOSING, "choosing"), among)
-    made = {f"prompt: {name}": prompt for name, (prompt, _) in prompts(scenario, task, among, choosing, SEED).items()}
-    keys, costs = backbone().encode_items(), {}
-    for name, tensors in {"frozen": {}, **{name: prompt.tensors for name, prompt in made.items()}}.items():
-        steering = made[name].flat()[0][0].tensors if tensors else {}
-        time_of_one = milliseconds(lambda history: backbone().encode([history], [steering]), keys, served)  # noqa: B023
-        costs[name] = {**stored(tensors.values()), "milliseconds": time_of_one}
+    """Of no prompt and of each kind, tuned to a scenario in which none of them keeps silent."""
+    task, among, choosing = task_of(LEARNT[0])
+    made = {name: prompt for name, (prompt, _) in prompts(SCENARIOS[LEARNT[0]], task, among, choosing, SEED).items()}
+    costs: dict[str, dict[str, float]] = {
+        "frozen": {**stored([]), "milliseconds": milliseconds(backbone(), {}, served)}
+    }
+    for name, prompt in made.items():
+        time_of_one = milliseconds(backbone(), prompt.flat()[0][0].tensors, served)
+        costs[f"prompt: {name}"] = {**stored(prompt.tensors.values()), "milliseconds": time_of_one}
     return costs
 
 
-def served_by(changed: Rival, served: Sequence[History]) -> dict[str, float]:
-    items = changed.items().detach()
-    return {
-        "milliseconds": milliseconds(
-            lambda history: changed.queries(items, [history]), F.normalize(items, dim=-1), served
-        )
-    }
+def task_of(learnt: str) -> tuple[Task, np.ndarray, Asked]:
+    """Its examples, the rows of its items, and who chooses."""
+    task, among = examples_of(SCENARIOS[learnt], EXAMPLES), rows_among(SCENARIOS[learnt].among)
+    return task, among, Asked(drawn(task.validation, MOST_CHOOSING, "choosing"), among)
 
 
-def stored(tensors: Iterable[torch.Tensor]) -> dict[str, int]:
+def served_by(changed: Rival, served: Sequence[History]) -> float:
+    """Milliseconds of a query to the changed model, which is another backbone beside the frozen one."""
+    own = backbone()
+    other = SequenceBackbone(
+        changed.network, own.space, own.trained, own.catalogue, recommender().vectors, None, own.words, own.placement
+    )
+    return milliseconds(other, {} if changed.prefix is None else {"prefix": changed.prefix.detach()}, served)
+
+
+def stored(tensors: Iterable[torch.Tensor]) -> dict[str, float]:
     """What is kept for a scenario beside the frozen model."""
     kept = list(tensors)
     return {"parameters": sum(t.numel() for t in kept), "bytes": sum(t.numel() * t.element_size() for t in kept)}
 
 
-def milliseconds(encode: Callable[[History], torch.Tensor], keys: torch.Tensor, histories: Sequence[History]) -> float:
+def milliseconds(served: SequenceBackbone, tensors: Mapping[str, torch.Tensor], histories: Sequence[History]) -> float:
     """The median time of one query, of one processor: its history is read and all items are scored."""
-    taken = []
+    taken, keys = [], served.encode_items()
     with torch.inference_mode():
         for history in histories:
             began = time.process_time()
-            encode(history) @ keys.T
+            served.encode([history], [tensors]) @ keys.T
             taken.append(time.process_time() - began)
     return 1_000 * float(np.median(taken))
