@@ -82,7 +82,7 @@ class RequestEncoder:
     def _shift(self, request: str) -> Tensor:
         """Towards what is wanted, of which words in quotation marks are parts of their own, a little towards what is
         hinted at, away from what is not wanted, and towards the qualities that are asked for. Of two words in one
-        sentence either may drown the other: joined wishes are heard one by one as well, where each names a facet."""
+        sentence either may drown the other: joined wishes are heard one by one as well, where two or more name a facet."""
         said = spoken_of(request, self.qualities.directions)
         start, width = self.network.trained + self.network.directions, self.backbone.prompt_shape.shift
         shift = torch.zeros(width, device=device())
@@ -95,7 +95,7 @@ class RequestEncoder:
             if said.wanted:
                 gates = towards[:, start:]
                 named = each[:, start:] * self.network.named(sentences[wanted : wanted + joined])
-                if gates[0].any() and named.any(dim=1).all():
+                if gates[0].any() and named.any(dim=1).sum() > 1:
                     gates = torch.cat([gates, named])
                 shift = shift + torch.cat([towards[:, :start].mean(dim=0), gates.amax(dim=0)])
         return shift + self.qualities.shift(said.qualities, shift)
