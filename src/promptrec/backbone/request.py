@@ -82,7 +82,7 @@ class RequestEncoder:
     def _shift(self, request: str) -> Tensor:
         """Towards what is wanted, of which words in quotation marks are parts of their own, a little towards what is
         hinted at, away from what is not wanted, and towards the qualities that are asked for. Of two words in one
-        sentence either may drown the other: joined wishes are heard one by one as well, where two or more name a facet."""
+        sentence either may drown the other: joined wishes are heard one by one as well, where two name a facet."""
         said = spoken_of(request, self.qualities.directions)
         start, width = self.network.trained + self.network.directions, self.backbone.prompt_shape.shift
         shift = torch.zeros(width, device=device())
