@@ -7,7 +7,7 @@ texts, alone and blended with the frozen score.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def genre_and_decade() -> dict[str, Any]:
     )
 
 
-def enough(wanted: Sequence[Wanted] | Any) -> list[Wanted]:
+def enough(wanted: Iterable[Wanted]) -> list[Wanted]:
     targets = examples_of(EVERYTHING, 1).test.targets
     return [one for one in wanted if one.carried.sum() >= FEWEST_ITEMS and one.carried[targets].sum() >= FEWEST_EVENTS]
 
@@ -143,10 +143,9 @@ def _blend(wanted: Sequence[Wanted], keys: torch.Tensor, content: torch.Tensor) 
     reached = dict.fromkeys(BLENDS, 0.0)
     for one in wanted[::3]:
         asked = one.asked("validation")
-        if len(asked):
-            alike, queries = _alike(one.said["seen wording, en"][1], content), asked.plain
-            for weight in BLENDS:
-                reached[weight] += float(asked.ndcg(asked.without_seen(queries @ keys.T + weight * alike)).mean())
+        alike, queries = _alike(one.said["seen wording, en"][1], content), asked.plain
+        for weight in BLENDS:
+            reached[weight] += float(asked.ndcg(asked.without_seen(queries @ keys.T + weight * alike)).mean())
     return max(reached, key=lambda weight: reached[weight])
 
 
