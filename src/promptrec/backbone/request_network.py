@@ -16,7 +16,7 @@ MINOR = 0.9
 RISE = 0.1
 NEIGHBOURS = 10
 SAME = 0.9999
-NAMED = 0.4
+NAMED = 0.3
 
 
 class RequestNetwork(nn.Module):
@@ -100,8 +100,11 @@ class RequestNetwork(nn.Module):
 
     def named(self, sentences: Tensor) -> Tensor:
         """(b, what a place in the content space has behind its directions) 1 at the one facet that a sentence names, if
-        it names any: the one that it is most like, where it is so like it as paraphrases hardly are."""
-        alike = self._alike(self.centred(sentences))
+        it names any: the one that it is most like, where it is so like it as paraphrases hardly are, beyond what the
+        nearest sentence that asks for nothing is: "some films" does not name film-noir."""
+        centred = self.centred(sentences)
+        nearness, nearest = (centred @ self.everyday.T).max(dim=-1)
+        alike = self._alike(centred) - nearness[:, None] * self._alike(self.everyday[nearest]).clamp(min=0)
         best = alike.amax(dim=-1, keepdim=True) if alike.shape[-1] else alike
         return F.pad(((alike == best) & (alike > NAMED)).float(), (0, self.others))
 
