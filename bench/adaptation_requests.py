@@ -7,7 +7,7 @@ texts, alone and blended with the frozen score.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,9 @@ def requests() -> dict[str, Any]:
             found[f"paraphrase, {language}"] = PARAPHRASES[word.word][language]
         return found
 
-    words, keys = words_of_catalogue(), backbone().encode_items()
+    words = words_of_catalogue()
     one_wish = followed([Wanted(f"genre {word.word}", word.carried, said(word)) for word in words])
-    return {**one_wish, **_negated(words, keys), **_harmless(keys)}
+    return {**one_wish, **_negated(words, one_wish["blend"]), **_harmless(one_wish["blend"])}
 
 
 def two_genres() -> dict[str, Any]:
@@ -118,7 +118,7 @@ def enough(wanted: Iterable[Wanted]) -> list[Wanted]:
 def followed(wanted: Sequence[Wanted]) -> dict[str, Any]:
     """How well lists follow what is said; wordings that were trained on are not asked of the similarity of texts."""
     keys, tally = backbone().encode_items(), Tally()
-    content = F.normalize(backbone().space.content(recommender().vectors), dim=-1)
+    content = _contents()
     blend = _blend(wanted, keys, content)
     for one in wanted:
         asked = one.asked()
@@ -131,6 +131,11 @@ def followed(wanted: Sequence[Wanted]) -> dict[str, Any]:
             mixed = asked.without_seen(asked.plain @ keys.T + blend * alike)
             tally.add(f"blend with the frozen score, {way}", asked, mixed, one.carried)
     return {"seed": SEED, "wanted": len(wanted), "rows": tally.rows(), "blend": blend}
+
+
+def _contents() -> torch.Tensor:
+    """(items, w) what similarity of texts compares a sentence with."""
+    return F.normalize(backbone().space.content(recommender().vectors), dim=-1)
 
 
 def _alike(sentence: str, content: torch.Tensor) -> torch.Tensor:
@@ -154,25 +159,36 @@ def _general() -> Asked:
     return Asked(drawn(task.test, GENERAL, "general"), np.arange(len(recommender().catalogue)))
 
 
-def _negated(words: Sequence[AttributeWord], keys: torch.Tensor) -> dict[str, Any]:
-    """The share of an unwanted genre in the lists of those who have some of it, before and after it is refused."""
+def _ways(asked: Asked, texts: Sequence[str], blend: float) -> Iterator[tuple[str, str, torch.Tensor]]:
+    """Each text and way of hearing it, with the scores (n, items) that it leads to."""
+    keys, content, said = backbone().encode_items(), _contents(), shifts(recommender().requests, texts)
+    for text in texts:
+        alike = _alike(text, content)
+        yield text, "request", asked.scores(asked.plain + said[text], keys)
+        yield text, "similarity of texts", asked.without_seen(alike.expand(len(asked), -1).clone())
+        yield text, "blend with the frozen score", asked.without_seen(asked.plain @ keys.T + blend * alike)
+
+
+def _negated(words: Sequence[AttributeWord], blend: float) -> dict[str, Any]:
+    """The share of an unwanted genre in the lists, before and, by each way of hearing it, after it is refused."""
     asked = _general()
-    tops = asked.scores(asked.plain, keys).topk(10, dim=1).indices
-    before, after = [], []
+    tops = asked.scores(asked.plain, backbone().encode_items()).topk(10, dim=1).indices.numpy()
+    before: list[float] = []
+    after: dict[str, list[float]] = {}
     for word in words:
-        carried = torch.from_numpy(word.carried).float()
         texts = [form.format(word.names.get(one, word.word)) for one, forms in NEGATIONS.items() for form in forms]
-        for said in shifts(recommender().requests, texts).values():
-            before.append(float(carried[tops].mean()))
-            moved = asked.scores(asked.plain + said, keys)
-            after.append(float(carried[moved.topk(10, dim=1).indices].mean()))
-    return {"negation": {"before": float(np.mean(before)), "after": float(np.mean(after))}}
+        before.append(float(word.carried[tops].mean()))
+        for _, way, scores in _ways(asked, texts, blend):
+            after.setdefault(way, []).append(float(word.carried[scores.topk(10, dim=1).indices.numpy()].mean()))
+    shares = {way: float(np.mean(own)) for way, own in after.items()}
+    return {"negation": {"before": float(np.mean(before)), "after": shares}}
 
 
-def _harmless(keys: torch.Tensor) -> dict[str, Any]:
+def _harmless(blend: float) -> dict[str, Any]:
+    """What part of the general task's NDCG@10 each text that asks for nothing costs, by each way of hearing it."""
     asked = _general()
-    without = asked.ndcg(asked.scores(asked.plain, keys)).mean()
-    said = shifts(recommender().requests, RANDOM)
-    moved = {text: asked.scores(asked.plain + said[text], keys) for text in RANDOM}
-    lost = {text: float(1 - asked.ndcg(scores).mean() / without) for text, scores in moved.items()}
-    return {"harmless": {"without": float(without), "lost": lost, "mean": float(np.mean(list(lost.values())))}}
+    without = float(asked.ndcg(asked.scores(asked.plain, backbone().encode_items())).mean())
+    lost: dict[str, dict[str, float]] = {}
+    for text, way, scores in _ways(asked, RANDOM, blend):
+        lost.setdefault(way, {})[text] = 1 - float(asked.ndcg(scores).mean()) / without
+    return {"harmless": {"without": without, "lost": lost}}

@@ -150,8 +150,8 @@ def requests(cells: Cells) -> list[dict[str, Any]]:
     found = cells.get("requests")
     rows = found["rows"] if found else {}
     precise = bool(rows) and min(rows[f"unseen wording, {one}"]["precision@10"] for one in LANGUAGES) >= 0.9
-    refused = found["negation"]["after"] / found["negation"]["before"] if found else None
-    lost = max(found["harmless"]["lost"].values()) if found else None
+    refused = found["negation"]["after"]["request"] / found["negation"]["before"] if found else None
+    lost = max(found["harmless"]["lost"]["request"].values()) if found else None
     return [
         goal(
             "wording",

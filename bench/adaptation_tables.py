@@ -93,6 +93,19 @@ def _requests(cells: Cells) -> str:
                     [f"{name}, mean of {cells[name]['wanted']}", "NDCG@10", "of the hard filter", "precision@10"], lines
                 )
             )
+    if "requests" in cells:
+        refused, lost = cells["requests"]["negation"], cells["requests"]["harmless"]["lost"]
+        lines = [["no request", f"{refused['before']:.1%}", "0%", "0%"], ["hard filter", "0%", "–", "–"]]
+        for way, own in lost.items():
+            costs = [f"{sum(own.values()) / len(own):.1%}", f"{max(own.values()):.1%}"]
+            lines.append([way, f"{refused['after'][way]:.1%}", *costs])
+        head = [
+            "what is refused and random text",
+            "share of the refused genre",
+            "NDCG@10 lost, mean of ten texts",
+            "most",
+        ]
+        parts.append(table(head, lines))
     return "\n\n".join(parts)
 
 
