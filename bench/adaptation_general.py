@@ -13,7 +13,6 @@ import torch
 from adaptation_few_shot import RIVALS, prompts, steered
 from adaptation_rivals import RATES, Rival, choosing_part, descend, scores
 from adaptation_world import (
-    EVERYTHING,
     MOST_CHOOSING,
     SCENARIOS,
     SEED,
@@ -21,6 +20,7 @@ from adaptation_world import (
     backbone,
     drawn,
     examples_of,
+    general_task,
     recommender,
     rows_among,
 )
@@ -33,7 +33,7 @@ from promptrec.tune.task import Task
 
 LEARNT = ("first-visits", "five-star", "children")
 EXAMPLES = 4_096
-QUESTIONS, SERVED = 1_500, 200
+SERVED = 200
 
 
 def cells() -> dict[str, Callable[[], dict[str, Any]]]:
@@ -42,8 +42,7 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
 
 def general() -> dict[str, Any]:
     """The general task before and after the model is adapted to a scenario, to each of three from the start again."""
-    every = np.arange(len(recommender().catalogue))
-    asked = Asked(drawn(examples_of(EVERYTHING, 1).test, QUESTIONS, "general"), every)
+    asked = general_task()
     served = asked.histories[:SERVED]
     queries, bits = [Query(history=history) for history in served], fingerprint(backbone().network)
     before, frozen = backbone().score(queries), asked.ndcg(steered(None, asked)[0])

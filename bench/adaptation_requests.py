@@ -16,12 +16,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from adaptation_wanted import LANGUAGES, Tally, Wanted, shifts, words_of_catalogue
-from adaptation_world import EVERYTHING, SEED, Asked, backbone, drawn, examples_of, recommender
+from adaptation_wanted import Tally, Wanted, said_with, shifts, words_of_catalogue
+from adaptation_world import EVERYTHING, SEED, Asked, backbone, examples_of, general_task, recommender
 from promptrec.backbone.wishes import FEWEST_ITEMS, AttributeWord, wordings
 
 PARAPHRASES = json.loads(Path("bench/paraphrases.json").read_text(encoding="utf-8"))
-GENERAL = 1_500
 FEWEST_EVENTS = 50  # of test people on items that carry both, else two wishes are not asked
 BLENDS = (0.1, 0.3, 1.0, 3.0)
 NEGATIONS = {"en": ["no {}", "a film for tonight, but no {}"], "zh": ["不要{}", "推荐一部电影，但不要{}"]}
@@ -56,58 +55,44 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
 
 
 def requests() -> dict[str, Any]:
-    written = wordings()
-
-    def said(word: AttributeWord) -> dict[str, Sequence[str]]:
-        found: dict[str, Sequence[str]] = {}
-        for language in LANGUAGES:
-            name = word.names.get(language, word.word)
-            found[f"seen wording, {language}"] = [form.format(name) for form in written["train"][language][:3]]
-            found[f"unseen wording, {language}"] = [form.format(name) for form in written["test"][language]]
-            found[f"paraphrase, {language}"] = PARAPHRASES[word.word][language]
-        return found
-
     words = words_of_catalogue()
-    one_wish = followed([Wanted(f"genre {word.word}", word.carried, said(word)) for word in words])
+    ways = {"seen wording": seen_forms(), "unseen wording": wordings()["test"]}
+    wanted = []
+    for word in words:
+        said = said_with({**ways, "paraphrase": PARAPHRASES[word.word]}, [word])
+        wanted.append(Wanted(f"genre {word.word}", word.carried, said))
+    one_wish = followed(wanted)
     return {**one_wish, **_negated(words, one_wish["blend"]), **_harmless(one_wish["blend"])}
 
 
 def two_genres() -> dict[str, Any]:
     """Films that are of both of two genres, every pair of which there are enough."""
-    both = wordings()["pair"]
-
-    def said(one: AttributeWord, other: AttributeWord) -> dict[str, Sequence[str]]:
-        found: dict[str, Sequence[str]] = {}
-        for language in LANGUAGES:
-            names = [word.names.get(language, word.word) for word in (one, other)]
-            seen = [form.format(both[language].format(*names)) for form in wordings()["train"][language][:3]]
-            found[f"seen wording, {language}"] = seen
-            found[f"unseen wording, {language}"] = [form.format(*names) for form in TWO_GENRES[language]]
-        return found
-
-    pairs = combinations(words_of_catalogue(), 2)
-    return followed(enough(Wanted(f"{a.word} and {b.word}", a.carried & b.carried, said(a, b)) for a, b in pairs))
+    pair = wordings()["pair"]
+    seen = {language: [form.format(pair[language]) for form in forms] for language, forms in seen_forms().items()}
+    ways = {"seen wording": seen, "unseen wording": TWO_GENRES}
+    return followed(
+        enough(
+            Wanted(f"{one.word} and {other.word}", one.carried & other.carried, said_with(ways, [one, other]))
+            for one, other in combinations(words_of_catalogue(), 2)
+        )
+    )
 
 
 def genre_and_decade() -> dict[str, Any]:
     """Films of a genre and a decade, all of which there are enough."""
-    decades, seen = recommender().catalogue.decades, wordings()["word and decade"]
-
-    def said(word: AttributeWord, decade: int) -> dict[str, Sequence[str]]:
-        found: dict[str, Sequence[str]] = {}
-        for language in LANGUAGES:
-            names = word.names.get(language, word.word), decade
-            found[f"seen wording, {language}"] = [form.format(*names) for form in seen[language]]
-            found[f"unseen wording, {language}"] = [form.format(*names) for form in GENRE_AND_DECADE[language]]
-        return found
-
+    decades = recommender().catalogue.decades
+    ways = {"seen wording": wordings()["word and decade"], "unseen wording": GENRE_AND_DECADE}
     return followed(
         enough(
-            Wanted(f"{word.word} of {decade}", word.carried & (decades == decade), said(word, decade))
+            Wanted(f"{word.word} of {decade}", word.carried & (decades == decade), said_with(ways, [word], decade))
             for word in words_of_catalogue()
             for decade in map(int, np.unique(decades[~np.isnan(decades)]))
         )
     )
+
+
+def seen_forms() -> dict[str, list[str]]:
+    return {language: forms[:3] for language, forms in wordings()["train"].items()}
 
 
 def enough(wanted: Iterable[Wanted]) -> list[Wanted]:
@@ -125,11 +110,8 @@ def followed(wanted: Sequence[Wanted]) -> dict[str, Any]:
         tally.without(one, asked, keys)
         tally.ask(one, asked, keys, recommender().requests)
         for way, text in [(way, text) for way, own in one.said.items() if not way.startswith("seen") for text in own]:
-            alike = _alike(text, content)
-            alone = asked.without_seen(alike.expand(len(asked), -1).clone())
-            tally.add(f"similarity of texts, {way}", asked, alone, one.carried)
-            mixed = asked.without_seen(asked.plain @ keys.T + blend * alike)
-            tally.add(f"blend with the frozen score, {way}", asked, mixed, one.carried)
+            for rival, scores in _by_texts(asked, text, content, blend):
+                tally.add(f"{rival}, {way}", asked, scores, one.carried)
     return {"seed": SEED, "wanted": len(wanted), "rows": tally.rows(), "blend": blend}
 
 
@@ -154,31 +136,32 @@ def _blend(wanted: Sequence[Wanted], keys: torch.Tensor, content: torch.Tensor) 
     return max(reached, key=lambda weight: reached[weight])
 
 
-def _general() -> Asked:
-    task = examples_of(EVERYTHING, 1)
-    return Asked(drawn(task.test, GENERAL, "general"), np.arange(len(recommender().catalogue)))
+def _by_texts(asked: Asked, text: str, content: torch.Tensor, blend: float) -> Iterator[tuple[str, torch.Tensor]]:
+    """The ways of hearing a text that need no training, each with the scores (n, items) that it leads to."""
+    alike, keys = _alike(text, content), backbone().encode_items()
+    yield "similarity of texts", asked.without_seen(alike.expand(len(asked), -1).clone())
+    yield "blend with the frozen score", asked.without_seen(asked.plain @ keys.T + blend * alike)
 
 
-def _ways(asked: Asked, texts: Sequence[str], blend: float) -> Iterator[tuple[str, str, torch.Tensor]]:
-    """Each text and way of hearing it, with the scores (n, items) that it leads to."""
+def _heard(asked: Asked, texts: Sequence[str], blend: float) -> Iterator[tuple[str, str, torch.Tensor]]:
+    """Each text and way of hearing it, the trained one among them, with its scores."""
     keys, content, said = backbone().encode_items(), _contents(), shifts(recommender().requests, texts)
     for text in texts:
-        alike = _alike(text, content)
         yield text, "request", asked.scores(asked.plain + said[text], keys)
-        yield text, "similarity of texts", asked.without_seen(alike.expand(len(asked), -1).clone())
-        yield text, "blend with the frozen score", asked.without_seen(asked.plain @ keys.T + blend * alike)
+        for way, scores in _by_texts(asked, text, content, blend):
+            yield text, way, scores
 
 
 def _negated(words: Sequence[AttributeWord], blend: float) -> dict[str, Any]:
     """The share of an unwanted genre in the lists, before and, by each way of hearing it, after it is refused."""
-    asked = _general()
+    asked = general_task()
     tops = asked.scores(asked.plain, backbone().encode_items()).topk(10, dim=1).indices.numpy()
     before: list[float] = []
     after: dict[str, list[float]] = {}
     for word in words:
         texts = [form.format(word.names.get(one, word.word)) for one, forms in NEGATIONS.items() for form in forms]
         before.append(float(word.carried[tops].mean()))
-        for _, way, scores in _ways(asked, texts, blend):
+        for _, way, scores in _heard(asked, texts, blend):
             after.setdefault(way, []).append(float(word.carried[scores.topk(10, dim=1).indices.numpy()].mean()))
     shares = {way: float(np.mean(own)) for way, own in after.items()}
     return {"negation": {"before": float(np.mean(before)), "after": shares}}
@@ -186,9 +169,9 @@ def _negated(words: Sequence[AttributeWord], blend: float) -> dict[str, Any]:
 
 def _harmless(blend: float) -> dict[str, Any]:
     """What part of the general task's NDCG@10 each text that asks for nothing costs, by each way of hearing it."""
-    asked = _general()
+    asked = general_task()
     without = float(asked.ndcg(asked.scores(asked.plain, backbone().encode_items())).mean())
     lost: dict[str, dict[str, float]] = {}
-    for text, way, scores in _ways(asked, RANDOM, blend):
+    for text, way, scores in _heard(asked, RANDOM, blend):
         lost.setdefault(way, {})[text] = 1 - float(asked.ndcg(scores).mean()) / without
     return {"harmless": {"without": without, "lost": lost}}

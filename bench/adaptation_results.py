@@ -25,11 +25,13 @@ ALLOWED = 0.005
 def write_results(cells: Cells) -> None:
     seeds = cells_by_seed(cells, "ml1m")
     each = [
-        [large_data(c), cold_people(c), *requests(c), unseen_words(c), variety(c), general(c)] for c in seeds.values()
+        [large_data(c), cold_people(c), *requests(c), unseen_words(c, "unseen-words", "genres"), variety(c), general(c)]
+        for c in seeds.values()
     ]
     goals = [few_shot(seeds), *(over_seeds(dict(zip(seeds, one, strict=True))) for one in zip(*each, strict=True))]
-    beauty = {seed: unseen_words(c, "unseen-words-beauty") for seed, c in cells_by_seed(cells, "beauty").items()}
-    goals.append(over_seeds(beauty))
+    beauty = cells_by_seed(cells, "beauty")
+    words = {seed: unseen_words(c, "unseen-words-beauty", "categories") for seed, c in beauty.items()}
+    goals.append(over_seeds(words))
     write_json(RESULT, results("make bench-adaptation", list(seeds), list(cells.values()), goals))
     write_between(PAGE, "results", tables(cells).rstrip())
     draw(cells, Path("docs/adaptation.png"))
@@ -173,10 +175,9 @@ def requests(cells: Cells) -> list[dict[str, Any]]:
     ]
 
 
-def unseen_words(cells: Cells, name: str = "unseen-words") -> dict[str, Any]:
+def unseen_words(cells: Cells, name: str, what: str) -> dict[str, Any]:
     rows = cells["unseen-words"]["rows"] if "unseen-words" in cells else {}
     english, chinese = (share(rows, f"unseen word, {language}") for language in LANGUAGES)
-    what = "categories" if name.endswith("beauty") else "genres"
     text = f"{what} never named in training, against the hard filter's, English (Chinese: .55 wanted)"
     enough = chinese is not None and chinese >= 0.55
     return goal(name, text, 0.6, english, noted(rows, "unseen word"), also=enough)

@@ -88,11 +88,8 @@ def _requests(cells: Cells) -> str:
                 [way, f"{r['ndcg@10']['value']:.3f}", f"{r['ndcg@10']['value'] / most:.0%}", f"{r['precision@10']:.2f}"]
                 for way, r in rows.items()
             ]
-            parts.append(
-                table(
-                    [f"{name}, mean of {cells[name]['wanted']}", "NDCG@10", "of the hard filter", "precision@10"], lines
-                )
-            )
+            wanted = f"{name}, mean of {cells[name]['wanted']}"
+            parts.append(table([wanted, "NDCG@10", "of the hard filter", "precision@10"], lines))
     if "requests" in cells:
         refused, lost = cells["requests"]["negation"], cells["requests"]["harmless"]["lost"]
         lines = [["no request", f"{refused['before']:.1%}", "0%", "0%"], ["hard filter", "0%", "–", "–"]]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptation_requests import PARAPHRASES
-from adaptation_wanted import LANGUAGES, Tally, Wanted, words_of_catalogue
+from adaptation_wanted import Tally, Wanted, said_with, words_of_catalogue
 from adaptation_world import SEED, WORLD, backbone, recommender, workspace
 from promptrec.backbone.request import choose_strength, fit_request_encoder
 from promptrec.backbone.wishes import (
@@ -41,11 +41,11 @@ def unseen_words() -> dict[str, Any]:
     words, asked_for = words_of_catalogue(), hidden_in_turn()
     every = training_wishes(own.catalogue, own.dataset.manifest.get("labels", {}), SEED)
     nothing, keys, tally = encode_cached(nothing_asked(), encoder, file), backbone().encode_items(), Tally()
+    examples = training_examples(own.split)
     for fold in range(FOLDS):
         hidden = asked_for[fold::FOLDS]
         wishes = not_naming(hidden, every)
         sentences = encode_cached([wish.text for wish in wishes], encoder, file)
-        examples = training_examples(own.split)
         made = fit_request_encoder(backbone(), encoder, wishes, sentences, nothing, examples, SEED)
         checked = not_naming(hidden, word_wishes(words, "validation"))
         sentences = encode_cached([wish.text for wish in checked], encoder, file)
@@ -73,10 +73,7 @@ def not_naming(hidden: Sequence[AttributeWord], wishes: Sequence[Wish]) -> list[
 
 
 def said_of(word: AttributeWord) -> dict[str, Sequence[str]]:
-    found: dict[str, Sequence[str]] = {}
-    for language in LANGUAGES:
-        name = word.names.get(language, word.word)
-        found[f"unseen word, {language}"] = [form.format(name) for form in wordings()["test"][language]]
-        if word.word in PARAPHRASES:
-            found[f"paraphrase of an unseen word, {language}"] = PARAPHRASES[word.word][language]
-    return found
+    ways = {"unseen word": wordings()["test"]}
+    if word.word in PARAPHRASES:
+        ways["paraphrase of an unseen word"] = PARAPHRASES[word.word]
+    return said_with(ways, [word])

@@ -43,6 +43,18 @@ def words_of_catalogue() -> list[AttributeWord]:
     return attribute_words(own.catalogue, own.dataset.manifest.get("labels", {}))
 
 
+def said_with(
+    ways: Mapping[str, Mapping[str, Sequence[str]]], words: Sequence[AttributeWord], *further: object
+) -> dict[str, Sequence[str]]:
+    """The wordings of each way and language, with what the words are called in it and what is called alike in all."""
+    found: dict[str, Sequence[str]] = {}
+    for language in LANGUAGES:
+        names = [word.names.get(language, word.word) for word in words]
+        for way, forms in ways.items():
+            found[f"{way}, {language}"] = [form.format(*names, *further) for form in forms[language]]
+    return found
+
+
 def shifts(encoder: RequestEncoder, texts: Sequence[str]) -> dict[str, torch.Tensor]:
     return {text: prompt.tensors["shift"] for text, prompt in zip(texts, prompts_of(encoder, texts), strict=True)}
 

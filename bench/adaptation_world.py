@@ -198,6 +198,11 @@ class Asked:
         return found
 
 
+def general_task() -> Asked:
+    """1,500 events of test people of any kind, all items ranked."""
+    return Asked(drawn(examples_of(EVERYTHING, 1).test, 1_500, "general"), np.arange(len(recommender().catalogue)))
+
+
 def padded(histories: Sequence[History], length: int) -> tuple[torch.Tensor, torch.Tensor]:
     return pad(histories, length, len(recommender().catalogue))
 

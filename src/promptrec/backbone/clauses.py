@@ -73,7 +73,6 @@ def _taken(pattern: re.Pattern[str], text: str) -> tuple[tuple[str, ...], str]:
 def joined_wishes(wanted: str) -> tuple[str, ...]:
     """The wishes that a wish may join, as "comedies and war films" or "a comedy from the 1990s": each by itself, a
     decade as one of its own. Empty where there is one."""
-    decades = tuple(match.group().strip() for match in _DECADE.finditer(wanted))
-    others = tuple(part.strip(_ENDS) for part in _JOINS.split(_DECADE.sub(" ", wanted)) if part and part.strip(_ENDS))
-    found = (*others, *decades)
+    others = (part.strip(_ENDS) for part in _JOINS.split(_DECADE.sub(" ", wanted)))
+    found = (*filter(None, others), *_DECADE.findall(wanted))
     return found if len(found) > 1 else ()
